@@ -1,0 +1,53 @@
+/** Key types of a certificate pack: ECDSA P-256 and RSA-2048. */
+export type KeyAlgorithm = 'ecdsa' | 'rsa'
+
+export const KEY_ALGORITHMS = ['ecdsa', 'rsa'] as const satisfies readonly KeyAlgorithm[]
+
+/** A chain as a CA hands it out: DER, leaf first, without the root. */
+export interface Chain {
+  leaf: Uint8Array
+  intermediates: readonly Uint8Array[]
+}
+
+/** What is kept of one issued certificate. The private key stays sealed (context: the certificate's id). */
+export interface Certificate {
+  /** UUID; also the context of the sealed key. */
+  id: string
+  hostnameId: string
+  keyAlgorithm: KeyAlgorithm
+  chain: Chain
+  sealedKey: Uint8Array
+  /** The issuer's common name or organization, as the API shows it. */
+  issuer: string
+  /** Hexadecimal, lower case. */
+  serialNumber: string
+  /** Such as `ECDSAWithSHA256` or `SHA256WithRSA`. */
+  signature: string
+  /** SHA-256 of the leaf's DER, hexadecimal, lower case. */
+  fingerprintSha256: string
+  /** Names it is for. */
+  hosts: readonly string[]
+  notBefore: number
+  notAfter: number
+  /** When we stored it, milliseconds since the epoch. */
+  createdAt: number
+}
+
+const DAY_MS = 86_400_000
+
+/**
+ * When renewal is due where the CA gives no window (RFC 9773): 30 days before the end for lifetimes
+ * of 90 days or more, at the last third for shorter ones.
+ *
+ * @param spread uniform in [0, 1): moves the instant earlier by up to 5 % of the lifetime, so that
+ *   what was issued together is not renewed together
+ */
+export function renewalDueAt(
+  certificate: Pick<Certificate, 'notBefore' | 'notAfter'>,
+  spread: number,
+): number {
+  const { notBefore, notAfter } = certificate
+  const lifetime = notAfter - notBefore
+  const before = lifetime >= 90 * DAY_MS ? 30 * DAY_MS : lifetime / 3
+  return Math.round(notAfter - before - spread * lifetime * 0.05)
+}

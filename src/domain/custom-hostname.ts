@@ -1,0 +1,173 @@
+import type { KeyAlgorithm } from './certificate.ts'
+import { KEY_ALGORITHMS } from './certificate.ts'
+import type { Hostname } from './hostname.ts'
+import { issuanceDueAt, newIssuance, type ManagedChain } from './issuance.ts'
+import { newOwnership, type Ownership } from './ownership.ts'
+import type { TlsSettings } from './tls-settings.ts'
+
+/** A customer's hostname in a zone: what was asked for and how far it is. */
+export interface CustomHostname {
+  /** UUID. */
+  id: string
+  zoneId: string
+  hostname: Hostname
+  createdAt: number
+  customMetadata: JsonObject | undefined
+  /** As the caller wrote it; an origin (see origin.ts). */
+  customOriginServer: string | undefined
+  /** A name, or `:request_host_header:`. */
+  customOriginSni: string | undefined
+  ownership: Ownership
+  /** UUID: the value of the TXT record and the body of the HTTP answer. */
+  ownershipToken: string
+  /** Undefined: a hostname without a certificate. */
+  ssl: SslConfig | undefined
+  /** One a key algorithm while `ssl` is set. */
+  chains: readonly ManagedChain[]
+  deployment: Deployment
+  removal: Removal | undefined
+}
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | JsonValue[]
+  | { [key: string]: JsonValue }
+export type JsonObject = { [key: string]: JsonValue }
+
+export interface SslConfig {
+  /** UUID of the certificate pack; stays while `ssl` stays. */
+  packId: string
+  method: 'http' | 'txt'
+  type: 'dv'
+  /** As the caller asked; undefined: the default CA. */
+  certificateAuthority: string | undefined
+  bundleMethod: 'ubiquitous' | 'optimal' | 'force'
+  wildcard: boolean
+  branding: boolean | undefined
+  settings: TlsSettings
+}
+
+/** How far the edges are. `serial` grows with each fact that they must know. */
+export interface Deployment {
+  serial: number
+  /** The newest publication that reached the directory. */
+  published: { serial: number; changeId: string } | undefined
+  /** The newest publication that every live edge has applied; 0 for none. */
+  appliedSerial: number
+}
+
+/** DELETE was accepted: gone from every edge first, then from the store. */
+export interface Removal {
+  requestedAt: number
+  /** The publication that removes the name. */
+  serial: number
+}
+
+export interface NewCustomHostname {
+  id: string
+  zoneId: string
+  hostname: Hostname
+  ownershipToken: string
+  ssl: SslConfig | undefined
+  customMetadata?: JsonObject | undefined
+  customOriginServer?: string | undefined
+  customOriginSni?: string | undefined
+}
+
+export function createCustomHostname(input: NewCustomHostname, now: number): CustomHostname {
+  return {
+    id: input.id,
+    zoneId: input.zoneId,
+    hostname: input.hostname,
+    createdAt: now,
+    customMetadata: input.customMetadata,
+    customOriginServer: input.customOriginServer,
+    customOriginSni: input.customOriginSni,
+    ownership: newOwnership(now),
+    ownershipToken: input.ownershipToken,
+    ssl: input.ssl,
+    chains: input.ssl ? newChains(now) : [],
+    deployment: { serial: 1, published: undefined, appliedSerial: 0 },
+    removal: undefined,
+  }
+}
+
+export function newChains(now: number): ManagedChain[] {
+  return KEY_ALGORITHMS.map((keyAlgorithm) => ({
+    keyAlgorithm,
+    certificate: undefined,
+    issuance: newIssuance(now),
+  }))
+}
+
+export function chainOf(
+  record: CustomHostname,
+  keyAlgorithm: KeyAlgorithm,
+): ManagedChain | undefined {
+  return record.chains.find((chain) => chain.keyAlgorithm === keyAlgorithm)
+}
+
+/** A copy whose next publication carries what changed. */
+export function withNextSerial(record: CustomHostname): CustomHostname {
+  const { deployment } = record
+  return { ...record, deployment: { ...deployment, serial: deployment.serial + 1 } }
+}
+
+/**
+ * When the lifecycle loop must look at the record next; undefined where nothing is to be done until
+ * somebody acts. Ownership and issuance go on side by side: the order is opened at once, so that the
+ * caller sees the validation records in the first reply.
+ */
+export function dueAt(record: CustomHostname): number | undefined {
+  if (record.removal) return undefined
+  const { ownership } = record
+  switch (ownership.state) {
+    case 'moved':
+      return ownership.nextAt
+    case 'deleted':
+    case 'blocked':
+      return undefined
+    case 'pending':
+      return earliest([ownership.nextAt, ...issuanceTimes(record)])
+    case 'verified':
+      return earliest(issuanceTimes(record))
+    default:
+      return ownership satisfies never
+  }
+}
+
+function issuanceTimes(record: CustomHostname): (number | undefined)[] {
+  return record.chains.map((chain) => issuanceDueAt(chain.issuance))
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined)
+  return known.length > 0 ? Math.min(...known) : undefined
+}
+
+/** Whether the edges are to serve it, apart from having an origin. */
+export function isServable(record: CustomHostname): boolean {
+  return !record.removal && record.ownership.state === 'verified'
+}
+
+/** The http-01 answers that the edges must give for it now. */
+export function wantedAnswers(
+  record: CustomHostname,
+): { path: string; body: string; expiresAt: number }[] {
+  return record.chains.flatMap(({ issuance }) => {
+    if (!('order' in issuance)) return []
+    const { challenges, expiresAt } = issuance.order
+    return challenges
+      .filter((challenge) => challenge.type === 'http-01')
+      .map(({ token, keyAuthorization }) => ({
+        path: `/.well-known/acme-challenge/${token}`,
+        body: keyAuthorization,
+        expiresAt,
+      }))
+  })
+}
+
+export const OWNERSHIP_PATH = '/.well-known/cf-custom-hostname-challenge/'

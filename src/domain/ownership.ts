@@ -1,0 +1,74 @@
+import { MAX_OWNERSHIP_ATTEMPTS, MOVED_RETENTION_MS, validationDelayMs } from './validation.ts'
+
+/** Ownership verification: may this zone serve the name (spec sections 2.1 and 3.6). */
+export type Ownership =
+  /** Awaiting any one proof; looked at again at `nextAt`. */
+  | { state: 'pending'; since: number; attempts: number; nextAt: number; errors: readonly string[] }
+  /** Proved. Deployed once the publication with this serial is applied everywhere. */
+  | { state: 'verified'; at: number; by: OwnershipProof; serial: number }
+  /** Not proved in the window, or no longer pointing here; deleted at `nextAt`. */
+  | { state: 'moved'; since: number; nextAt: number; errors: readonly string[] }
+  /** Removed from the zone, still readable; an edit revives it. */
+  | { state: 'deleted'; since: number; errors: readonly string[] }
+  /** Held back by an operator or a zone hold; only an edit after the release leaves it. */
+  | { state: 'blocked'; since: number; reason: string }
+
+export type OwnershipProof = 'cname' | 'http' | 'txt' | 'address'
+
+export type OwnershipEvent =
+  /** A proof was found; `serial` is the publication that will carry it. */
+  | { type: 'proved'; by: OwnershipProof; serial: number }
+  | { type: 'not-proved'; errors: readonly string[] }
+  /** The time of a `moved` hostname is over. */
+  | { type: 'lapsed' }
+  /** The customer's side no longer points here, or another zone proved the name later. */
+  | { type: 'moved-away'; reason: string }
+  | { type: 'blocked'; reason: string }
+  /** The caller asks to look again now (an edit, or Refresh): the back-off starts anew. */
+  | { type: 'restart' }
+
+export function newOwnership(now: number): Ownership {
+  return { state: 'pending', since: now, attempts: 0, nextAt: now, errors: [] }
+}
+
+/** Pure and total: an event that has no meaning in a state leaves it as it is. */
+export function advanceOwnership(
+  ownership: Ownership,
+  event: OwnershipEvent,
+  now: number,
+): Ownership {
+  switch (event.type) {
+    case 'proved':
+      return ownership.state === 'pending'
+        ? { state: 'verified', at: now, by: event.by, serial: event.serial }
+        : ownership
+    case 'not-proved':
+      return ownership.state === 'pending' ? retryOrMove(ownership, event.errors, now) : ownership
+    case 'lapsed':
+      return ownership.state === 'moved'
+        ? { state: 'deleted', since: now, errors: ownership.errors }
+        : ownership
+    case 'moved-away':
+      return ownership.state === 'verified' ? moved([event.reason], now) : ownership
+    case 'blocked':
+      return { state: 'blocked', since: now, reason: event.reason }
+    case 'restart':
+      return ownership.state === 'verified' ? ownership : newOwnership(now)
+    default:
+      return event satisfies never
+  }
+}
+
+function retryOrMove(
+  pending: Extract<Ownership, { state: 'pending' }>,
+  errors: readonly string[],
+  now: number,
+): Ownership {
+  const attempts = pending.attempts + 1
+  if (attempts > MAX_OWNERSHIP_ATTEMPTS) return moved(errors, now)
+  return { ...pending, attempts, nextAt: now + validationDelayMs(pending.attempts), errors }
+}
+
+function moved(errors: readonly string[], now: number): Ownership {
+  return { state: 'moved', since: now, nextAt: now + MOVED_RETENTION_MS, errors }
+}

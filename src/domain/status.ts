@@ -1,0 +1,100 @@
+import type { CustomHostname } from './custom-hostname.ts'
+import type { Issuance, ManagedChain } from './issuance.ts'
+
+/** The hostname's outward status (spec section 2.1); only those that Custos ever says. */
+export type HostnameStatus =
+  | 'pending'
+  | 'active'
+  | 'active_redeploying'
+  | 'moved'
+  | 'pending_deletion'
+  | 'deleted'
+  | 'blocked'
+
+/** The certificate's outward status (spec section 2.2); only those that Custos ever says. */
+export type SslStatus =
+  | 'initializing'
+  | 'pending_validation'
+  | 'pending_issuance'
+  | 'pending_deployment'
+  | 'active'
+  | 'expired'
+  | 'pending_deletion'
+  | 'deleted'
+  | 'initializing_timed_out'
+  | 'validation_timed_out'
+  | 'issuance_timed_out'
+  | 'deployment_timed_out'
+
+/** Active means: proved, and every live edge serves it as it is configured now. */
+export function hostnameStatus(record: CustomHostname): HostnameStatus {
+  if (record.removal) return 'pending_deletion'
+  const { ownership, deployment } = record
+  if (ownership.state !== 'verified') return ownership.state
+  if (deployment.appliedSerial < ownership.serial) return 'pending'
+  return deployment.appliedSerial < deployment.serial ? 'active_redeploying' : 'active'
+}
+
+/** Undefined for a hostname without a certificate. */
+export function sslStatus(record: CustomHostname, now: number): SslStatus | undefined {
+  if (!record.ssl) return undefined
+  if (record.removal) return 'pending_deletion'
+  if (record.ownership.state === 'deleted') return 'deleted'
+  const statuses = record.chains.map((chain) => chainStatus(chain, record, now))
+  return SLOWEST_FIRST.find((status) => statuses.includes(status)) ?? 'initializing'
+}
+
+/** The pack is as far as its slower chain. */
+const SLOWEST_FIRST = [
+  'expired',
+  'initializing_timed_out',
+  'validation_timed_out',
+  'issuance_timed_out',
+  'deployment_timed_out',
+  'initializing',
+  'pending_validation',
+  'pending_issuance',
+  'pending_deployment',
+  'active',
+] as const satisfies readonly SslStatus[]
+
+const STATUS_OF = {
+  scheduled: 'initializing',
+  ordered: 'pending_validation',
+  validating: 'pending_validation',
+  finalizing: 'pending_issuance',
+  deploying: 'pending_deployment',
+  issued: 'active',
+} as const satisfies Record<Exclude<Issuance['state'], 'timed_out'>, SslStatus>
+
+function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): SslStatus {
+  const { issuance, certificate } = chain
+  if (certificate && certificate.notAfter <= now) return 'expired'
+  if (certificate && isRenewing(issuance)) return 'active'
+  if (issuance.state === 'timed_out') return `${issuance.phase}_timed_out`
+  if (issuance.state === 'deploying' && issuance.nextAt <= now) return 'deployment_timed_out'
+  if (issuance.state === 'scheduled' && issuance.failures === 0)
+    return statusOfWaiting(chain, record)
+  return STATUS_OF[issuance.state]
+}
+
+/** While the next certificate is on its way the present one is served. */
+function isRenewing(issuance: Issuance): boolean {
+  return issuance.state !== 'deploying'
+}
+
+/** A chain that waits for its sibling's validation is as far as the sibling, until that is through. */
+function statusOfWaiting(chain: ManagedChain, record: CustomHostname): SslStatus {
+  const sibling = record.chains.find((other) => other !== chain)
+  switch (sibling?.issuance.state) {
+    case 'ordered':
+    case 'validating':
+      return 'pending_validation'
+    case 'finalizing':
+    case 'deploying':
+    case 'issued':
+      return 'pending_issuance'
+    default:
+      return 'initializing'
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * When to look again at something a customer must set up: the schedule of the specification
+ * (spec section 2.4). The delay before attempt n is `floor(60 * 1.05^n)` seconds for the first ten and
+ * `floor(60 * 1.15^n)` after, at most four hours.
+ */
+export function validationDelayMs(attempt: number): number {
+  const growth = attempt < 10 ? 1.05 : 1.15
+  const seconds = Math.floor(60 * growth ** Math.max(0, attempt))
+  return Math.min(seconds, 14_400) * 1000
+}
+
+/** After this many attempts (about 7 days) an unproved hostname goes `moved`. */
+export const MAX_OWNERSHIP_ATTEMPTS = 75
+/** After this many attempts (about 14.5 days) a certificate's validation has timed out. */
+export const MAX_DCV_ATTEMPTS = 120
+/** A `moved` hostname is deleted after 7 days. */
+export const MOVED_RETENTION_MS = 7 * 24 * 3_600_000

