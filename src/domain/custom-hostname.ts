@@ -90,7 +90,7 @@ export function createCustomHostname(input: NewCustomHostname, now: number): Cus
     ownershipToken: input.ownershipToken,
     ssl: input.ssl,
     chains: input.ssl ? newChains(now) : [],
-    deployment: { serial: 1, published: undefined, appliedSerial: 0 },
+    deployment: { serial: now, published: undefined, appliedSerial: 0 },
     removal: undefined,
   }
 }
@@ -110,10 +110,27 @@ export function chainOf(
   return record.chains.find((chain) => chain.keyAlgorithm === keyAlgorithm)
 }
 
-/** A copy whose next publication carries what changed. */
-export function withNextSerial(record: CustomHostname): CustomHostname {
+/**
+ * A copy whose next publication carries what changed. Serials follow the clock, so that those of two
+ * records of one name (in two zones) compare by which changed last.
+ *
+ * @param now given where the record may take the name over from another one
+ */
+export function withNextSerial(record: CustomHostname, now = 0): CustomHostname {
   const { deployment } = record
-  return { ...record, deployment: { ...deployment, serial: deployment.serial + 1 } }
+  return { ...record, deployment: { ...deployment, serial: Math.max(deployment.serial + 1, now) } }
+}
+
+/**
+ * Of the records of one name, the one that the edges serve: the one proved last, else the oldest.
+ * So nobody takes a served name over, or even disturbs it, by merely creating it in another zone.
+ */
+export function servingOf(records: readonly CustomHostname[]): CustomHostname | undefined {
+  const provedAt = ({ ownership }: CustomHostname): number =>
+    ownership.state === 'verified' ? ownership.at : -Infinity
+  return records
+    .filter(({ removal }) => !removal)
+    .sort((a, b) => provedAt(b) - provedAt(a) || a.createdAt - b.createdAt)[0]
 }
 
 /**
@@ -137,6 +154,11 @@ export function dueAt(record: CustomHostname): number | undefined {
     default:
       return ownership satisfies never
   }
+}
+
+/** Whether there is anything to do for the record now. */
+export function isDue(record: CustomHostname, now: number): boolean {
+  return (dueAt(record) ?? Infinity) <= now
 }
 
 function issuanceTimes(record: CustomHostname): (number | undefined)[] {

@@ -146,7 +146,13 @@ export function hasOpenOrder(
 
 /** When to act on it next; undefined where only an event from outside moves it. */
 export function issuanceDueAt(issuance: Issuance): number | undefined {
-  return issuance.state === 'timed_out' ? undefined : issuance.nextAt
+  switch (issuance.state) {
+    case 'deploying':
+    case 'timed_out':
+      return undefined
+    default:
+      return issuance.nextAt
+  }
 }
 
 type Opened = Extract<Issuance, { state: 'ordered' | 'validating' }>

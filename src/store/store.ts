@@ -51,12 +51,14 @@ export interface HostnameStore {
   find(id: string): Promise<CustomHostname | undefined>
   /** The newest of that name in any zone; removed ones do not count. */
   findByName(hostname: Hostname): Promise<CustomHostname | undefined>
+  /** Every zone's record of that name, those under removal too: normally one. */
+  listByName(hostname: Hostname): Promise<CustomHostname[]>
   list(zoneId: string, filter: HostnameFilter, page: Page): Promise<PageOf<CustomHostname>>
   /** Every hostname, for `republish`, in batches, in order of id. */
   all(options?: { batchSize?: number }): AsyncIterable<CustomHostname[]>
   count(zoneId: string): Promise<number>
   /**
-   * Writes a new record and the outbox row that publishes it (serial 1). The creator holds the
+   * Writes a new record and the outbox row that publishes it. The creator holds the
    * lease until `leaseUntil`, so that the loop does not step in while the API opens the order.
    *
    * @throws {StoreError} `duplicate` when the zone has the name already

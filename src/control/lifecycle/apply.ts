@@ -1,0 +1,85 @@
+import type { KeyAlgorithm } from '#domain/certificate.ts'
+import { withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
+import { advance, type Issuance, type ManagedChain } from '#domain/issuance.ts'
+import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
+import type { HostnameUpdate } from '#store/store.ts'
+
+import type { StepOutcome } from './issuance-steps.ts'
+
+/**
+ * Applies what a step found to the newest record. Pure: it runs inside the store's transaction. An
+ * outcome that came too late (the record was edited, is being removed) changes nothing.
+ */
+export function applyOutcome(
+  record: CustomHostname,
+  { keyAlgorithm, outcome, now }: { keyAlgorithm: KeyAlgorithm; outcome: StepOutcome; now: number },
+): HostnameUpdate | undefined {
+  const chain = record.chains.find((one) => one.keyAlgorithm === keyAlgorithm)
+  if (!chain || record.removal) return undefined
+  if (outcome.kind === 'signed') return applySigned(record, chain, { outcome, now })
+  const issuance = advance(chain.issuance, outcome.event, now)
+  if (issuance === chain.issuance) return undefined
+  const advanced = replaceChain(record, { ...chain, issuance })
+  return { record: releaseSibling(advanced, chain.issuance, { keyAlgorithm, now }) }
+}
+
+function applySigned(
+  record: CustomHostname,
+  chain: ManagedChain,
+  { outcome, now }: { outcome: Extract<StepOutcome, { kind: 'signed' }>; now: number },
+): HostnameUpdate | undefined {
+  const { certificate, renewAt } = outcome
+  const { issuance } = chain
+  if (issuance.state !== 'finalizing' || issuance.certificateId !== certificate.id) return undefined
+  const next = withNextSerial(record, now)
+  const { serial } = next.deployment
+  const { id, notBefore, notAfter } = certificate
+  const signed: ManagedChain = {
+    ...chain,
+    certificate: { id, notBefore, notAfter },
+    issuance: advance(issuance, { type: 'signed', certificateId: id, serial, renewAt }, now),
+  }
+  return {
+    record: replaceChain(next, signed),
+    addCertificates: [certificate],
+    removeCertificates: chain.certificate ? [chain.certificate.id] : [],
+  }
+}
+
+/** A chain that waited for this one's validation may go on once that is over, however it ended. */
+function releaseSibling(
+  record: CustomHostname,
+  before: Issuance,
+  { keyAlgorithm, now }: { keyAlgorithm: KeyAlgorithm; now: number },
+): CustomHostname {
+  const after = record.chains.find((chain) => chain.keyAlgorithm === keyAlgorithm)?.issuance
+  if (!isValidating(before) || !after || isValidating(after)) return record
+  const sibling = record.chains.find((chain) => chain.keyAlgorithm !== keyAlgorithm)
+  if (sibling?.issuance.state !== 'scheduled' || sibling.issuance.failures > 0) return record
+  const issuance = advance(sibling.issuance, { type: 'restart' }, now)
+  return replaceChain(record, { ...sibling, issuance })
+}
+
+function isValidating({ state }: Issuance): boolean {
+  return state === 'ordered' || state === 'validating'
+}
+
+function replaceChain(record: CustomHostname, chain: ManagedChain): CustomHostname {
+  const chains = record.chains.map((one) => (one.keyAlgorithm === chain.keyAlgorithm ? chain : one))
+  return { ...record, chains }
+}
+
+/** As `applyOutcome`, for ownership. What edges must know (proved, moved) gets the next serial. */
+export function applyOwnership(
+  record: CustomHostname,
+  event: OwnershipEvent,
+  now: number,
+): HostnameUpdate | undefined {
+  if (record.removal) return undefined
+  const next = withNextSerial(record, now)
+  const stamped = event.type === 'proved' ? { ...event, serial: next.deployment.serial } : event
+  const ownership = advanceOwnership(record.ownership, stamped, now)
+  if (ownership === record.ownership) return undefined
+  const isNews = ownership.state !== record.ownership.state
+  return { record: { ...(isNews ? next : record), ownership } }
+}

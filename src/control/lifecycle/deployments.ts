@@ -1,0 +1,173 @@
+import { DirectoryError, type DirectoryPublisher } from '#directory/directory.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { advance } from '#domain/issuance.ts'
+import { Alarm } from '#lib/alarm.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Store } from '#store/store.ts'
+
+/**
+ * Knows when a publication is applied by every live edge, and records it: that is what turns
+ * `pending_deployment` into `active`, and what ends a removal.
+ *
+ * While something is under way the edges' reports are read every `POLL_MS`; otherwise nothing is
+ * read but, now and then, the store, for what another control process published.
+ */
+export interface Deployments extends AsyncDisposable {
+  /** A publication of this hostname reached the directory. */
+  watch(hostnameId: string): void
+  /** Resolves true once the record's serial at the time of the call is applied, false at the time-out. */
+  whenApplied(record: CustomHostname, timeoutMs: number): Promise<boolean>
+  close(): Promise<void>
+}
+
+export interface DeploymentsOptions {
+  store: Store
+  directory: DirectoryPublisher
+  clock: Clock
+  log: Logger
+}
+
+const POLL_MS = 25
+const SWEEP_MS = 5_000
+const SWEEP_LIMIT = 1_000
+
+interface Waiter {
+  serial: number
+  settle: (isApplied: boolean) => void
+}
+
+export function startDeployments(options: DeploymentsOptions): Deployments {
+  return new DeploymentWatcher(options)
+}
+
+class DeploymentWatcher implements Deployments {
+  readonly #options: DeploymentsOptions
+  readonly #closing = new AbortController()
+  readonly #running: Promise<void>
+  /** Hostnames whose newest publication may not be applied yet. */
+  readonly #open = new Set<string>()
+  readonly #waiters = new Map<string, Set<Waiter>>()
+  readonly #alarm: Alarm
+  #sweptAt = -Infinity
+
+  constructor(options: DeploymentsOptions) {
+    this.#options = options
+    this.#alarm = new Alarm(options.clock)
+    this.#running = this.#run()
+  }
+
+  watch(hostnameId: string): void {
+    this.#open.add(hostnameId)
+    if (this.#open.size === 1) this.#alarm.wake()
+  }
+
+  whenApplied(record: CustomHostname, timeoutMs: number): Promise<boolean> {
+    const { serial, appliedSerial } = record.deployment
+    if (appliedSerial >= serial) return Promise.resolve(true)
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const waiters = this.#waiters.get(record.id) ?? new Set()
+    const timer = this.#options.clock.after(timeoutMs, () => waiter.settle(false))
+    const waiter: Waiter = {
+      serial,
+      settle: (isApplied) => {
+        timer.cancel()
+        waiters.delete(waiter)
+        if (waiters.size === 0) this.#waiters.delete(record.id)
+        resolve(isApplied)
+      },
+    }
+    this.#waiters.set(record.id, waiters.add(waiter))
+    this.watch(record.id)
+    return promise
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new DOMException('closing', 'AbortError'))
+    this.#alarm.wake()
+    await this.#running
+    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.settle(false)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#options
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#sweep()
+        if (this.#open.size > 0) await this.#pass()
+      } catch (error) {
+        if (!(error instanceof DirectoryError))
+          log.error({ err: error }, 'cannot follow deployments')
+        await clock.sleep(1_000, this.#closing.signal).catch(() => {})
+      }
+      await this.#alarm.sleep(this.#open.size > 0 ? POLL_MS : SWEEP_MS)
+    }
+  }
+
+  /** Finds what was published before this process started, or by another one. */
+  async #sweep(): Promise<void> {
+    const { store, clock } = this.#options
+    if (clock.now() - this.#sweptAt < SWEEP_MS) return
+    for (const { id } of await store.hostnames.listUndeployed(SWEEP_LIMIT)) this.#open.add(id)
+    this.#sweptAt = clock.now()
+  }
+
+  async #pass(): Promise<void> {
+    const { directory, clock } = this.#options
+    const edges = await directory.listEdges(clock.now())
+    if (edges.length === 0) return
+    const appliedByAll = edges.map(({ applied }) => applied).reduce((a, b) => (a < b ? a : b))
+    for (const id of this.#open) await this.#check(id, appliedByAll)
+  }
+
+  /** Records what is applied of one hostname; it stays open while something is not. */
+  async #check(id: string, appliedByAll: string): Promise<void> {
+    const { store } = this.#options
+    const record = await store.hostnames.find(id)
+    if (!record) return this.#settle(id, Infinity)
+    const { serial, published, appliedSerial } = record.deployment
+    if (!published || published.changeId > appliedByAll) return
+    if (record.removal && published.serial >= record.removal.serial) {
+      await this.#finishRemoval(record)
+      return
+    }
+    if (published.serial > appliedSerial) await this.#recordApplied(id, published.serial)
+    this.#settle(id, published.serial, published.serial >= serial)
+  }
+
+  async #recordApplied(id: string, serial: number): Promise<void> {
+    const { store, clock, log } = this.#options
+    const record = await store.hostnames.update(id, (current) => ({
+      record: withApplied(current, serial, clock.now()),
+    }))
+    log.debug({ hostname: record?.hostname, serial }, 'deployed')
+  }
+
+  async #finishRemoval(record: CustomHostname): Promise<void> {
+    await this.#options.store.hostnames.remove(record.id)
+    this.#options.log.info({ hostname: record.hostname, hostnameId: record.id }, 'hostname removed')
+    this.#settle(record.id, Infinity)
+  }
+
+  #settle(id: string, appliedSerial: number, isDone = true): void {
+    if (isDone) this.#open.delete(id)
+    for (const waiter of this.#waiters.get(id) ?? []) {
+      if (waiter.serial <= appliedSerial) waiter.settle(true)
+    }
+  }
+}
+
+/** Pure: the publication `serial` is applied everywhere. */
+function withApplied(record: CustomHostname, serial: number, now: number): CustomHostname {
+  const chains = record.chains.map((chain) => {
+    const { issuance } = chain
+    const isApplied = issuance.state === 'deploying' && issuance.serial <= serial
+    return isApplied ? { ...chain, issuance: advance(issuance, { type: 'deployed' }, now) } : chain
+  })
+  const appliedSerial = Math.max(record.deployment.appliedSerial, serial)
+  return { ...record, chains, deployment: { ...record.deployment, appliedSerial } }
+}

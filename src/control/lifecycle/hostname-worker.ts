@@ -1,0 +1,153 @@
+import type { KeyAlgorithm } from '#domain/certificate.ts'
+import { KEY_ALGORITHMS } from '#domain/certificate.ts'
+import { chainOf, isDue, type CustomHostname } from '#domain/custom-hostname.ts'
+import { issuanceDueAt } from '#domain/issuance.ts'
+import type { OwnershipEvent } from '#domain/ownership.ts'
+import { sslStatus, hostnameStatus } from '#domain/status.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Store, HostnameChange } from '#store/store.ts'
+
+import { applyOutcome, applyOwnership } from './apply.ts'
+import type { Deployments } from './deployments.ts'
+import { takeStep, type StepDependencies } from './issuance-steps.ts'
+import type { Worker } from './lifecycle.ts'
+
+export interface HostnameWorkerOptions extends StepDependencies {
+  store: Store
+  deployments: Deployments
+  log: Logger
+  /** There are new outbox rows. */
+  onFact: () => void
+  /** Publishes the record at once. */
+  publishNow(id: string): Promise<boolean>
+  removeAnswers(record: CustomHostname): Promise<void>
+  /** Where a zone's customers point their names, unless the zone says otherwise. */
+  defaultCnameTarget: string | undefined
+}
+
+/** How long the first look at a new name waits for the edges to know it. */
+const FIRST_DEPLOYMENT_MS = 3_000
+
+/**
+ * Works on one hostname: its ownership and each of its chains side by side, step after step, until
+ * nothing is due. Each step's outcome is written before the next is begun.
+ */
+export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
+  return {
+    async work(id, { signal, opened }) {
+      for (;;) {
+        const record = await options.store.hostnames.find(id)
+        if (!record || signal.aborted || !isDue(record, options.clock.now())) return
+        const job: Job = { id, signal, options, known: once(() => untilKnown(record, options)) }
+        const chains = KEY_ALGORITHMS.map((algorithm) => workOnChain(job, algorithm, opened))
+        await allSettled([workOnOwnership(job), ...chains])
+      }
+    },
+  }
+}
+
+interface Job {
+  id: string
+  signal: AbortSignal
+  options: HostnameWorkerOptions
+  /** Resolves once the edges know the name, so that they can answer for it. */
+  known: () => Promise<void>
+}
+
+async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void): Promise<void> {
+  const { options, signal, id } = job
+  for (;;) {
+    const record = await options.store.hostnames.find(id)
+    const chain = record && chainOf(record, algorithm)
+    const due = chain ? issuanceDueAt(chain.issuance) : undefined
+    if (algorithm === 'ecdsa' && chain?.issuance.state !== 'scheduled') opened()
+    if (!record || !chain || due === undefined || due > options.clock.now()) return
+    if (signal.aborted || !mayBeIssued(record)) return
+    if (chain.issuance.state === 'ordered') await job.known()
+    const outcome = await takeStep({ record, chain, signal }, options)
+    if (!outcome) return
+    await write(job, (current) =>
+      applyOutcome(current, { keyAlgorithm: algorithm, outcome, now: options.clock.now() }),
+    )
+    if (outcome.kind === 'signed') await options.removeAnswers(record).catch(() => {})
+  }
+}
+
+async function workOnOwnership(job: Job): Promise<void> {
+  const { options, signal, id } = job
+  const record = await options.store.hostnames.find(id)
+  const now = options.clock.now()
+  if (!record || record.removal) return
+  const { ownership } = record
+  if (ownership.state === 'moved' && ownership.nextAt <= now) {
+    return write(job, (current) => applyOwnership(current, { type: 'lapsed' }, now))
+  }
+  if (ownership.state !== 'pending' || ownership.nextAt > now) return
+  const event = await proveOwnership(record, job)
+  if (signal.aborted) return
+  await write(job, (current) => applyOwnership(current, event, options.clock.now()))
+}
+
+async function proveOwnership(record: CustomHostname, job: Job): Promise<OwnershipEvent> {
+  const { store, inspector, defaultCnameTarget, putAnswers } = job.options
+  const zone = await store.zones.find(record.zoneId)
+  if (record.customOriginServer === undefined && zone?.fallbackOrigin?.state !== 'active') {
+    return { type: 'not-proved', errors: ['Zone does not have a fallback origin set.'] }
+  }
+  await job.known()
+  await putAnswers(record)
+  const question = {
+    hostname: record.hostname,
+    hostnameId: record.id,
+    token: record.ownershipToken,
+    cnameTarget: zone?.cnameTarget ?? defaultCnameTarget,
+  }
+  const finding = await inspector.inspectOwnership(question, job.signal)
+  if ('errors' in finding) return { type: 'not-proved', errors: finding.errors }
+  return { type: 'proved', by: finding.provedBy, serial: 0 }
+}
+
+/** A name that was taken from the zone, or is held back, is not certified. */
+function mayBeIssued({ removal, ownership }: CustomHostname): boolean {
+  return !removal && (ownership.state === 'pending' || ownership.state === 'verified')
+}
+
+/**
+ * The first look at a name waits until the edges know it: an edge that was asked for it before may
+ * still hold "no such name", and a failed look costs a minute.
+ */
+async function untilKnown(record: CustomHostname, options: HostnameWorkerOptions): Promise<void> {
+  if (record.deployment.appliedSerial > 0) return
+  if (!(await options.publishNow(record.id))) return
+  await options.deployments.whenApplied(record, FIRST_DEPLOYMENT_MS)
+}
+
+async function write(job: Job, change: HostnameChange): Promise<void> {
+  const { store, log, clock, onFact } = job.options
+  let before: CustomHostname | undefined
+  const after = await store.hostnames.update(job.id, (current) => {
+    before = current
+    return change(current)
+  })
+  if (!after || !before || after === before) return
+  if (after.deployment.serial > before.deployment.serial) onFact()
+  const now = clock.now()
+  const statuses = { status: hostnameStatus(after), sslStatus: sslStatus(after, now) }
+  if (statuses.status === hostnameStatus(before) && statuses.sslStatus === sslStatus(before, now)) {
+    return
+  }
+  const { hostname, id } = after
+  log.info({ hostname, hostnameId: id, ...statuses }, 'hostname changed state')
+}
+
+/** Waits for all, then rejects with the first failure: no work goes on behind a failed job. */
+async function allSettled(works: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(works)
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => (running ??= run())
+}

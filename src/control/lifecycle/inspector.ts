@@ -1,0 +1,22 @@
+import type { Hostname } from '#domain/hostname.ts'
+import type { OrderChallenge } from '#domain/issuance.ts'
+import type { OwnershipProof } from '#domain/ownership.ts'
+
+/** Looks at the customer's side: the lifecycle's eyes. Never rejects but for an aborted signal. */
+export interface Inspector {
+  /** May this zone serve the name: any one proof of spec section 3.6. */
+  inspectOwnership(question: OwnershipQuestion, signal: AbortSignal): Promise<OwnershipFinding>
+  /** Would the CA see what it wants to see. */
+  inspectChallenge(challenge: OrderChallenge, signal: AbortSignal): Promise<ChallengeFinding>
+}
+
+export interface OwnershipQuestion {
+  hostname: Hostname
+  hostnameId: string
+  token: string
+  cnameTarget: string | undefined
+}
+
+export type OwnershipFinding = { provedBy: OwnershipProof } | { errors: readonly string[] }
+
+export type ChallengeFinding = { isReady: true } | { isReady: false; problem: string }

@@ -1,0 +1,170 @@
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { Alarm } from '#lib/alarm.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Store } from '#store/store.ts'
+
+/**
+ * The one background loop: claims what is due, works on it, sleeps until the next is due.
+ *
+ * A new hostname and a due renewal go through the same door. Records are leased while they are
+ * worked on, so any number of control processes may run; a process that dies leaves a lease that
+ * ends by itself, and the record is taken up where it was.
+ */
+export interface Lifecycle extends AsyncDisposable {
+  /**
+   * Takes a record that was just written through its first steps: returns when its orders are open
+   * (so that the validation records can be shown), or after `BEGIN_BUDGET_MS`; work goes on behind.
+   * Never rejects.
+   */
+  begin(id: string): Promise<void>
+  /** Something may have become due. */
+  wake(): void
+  /** Hostnames being worked on now. */
+  readonly running: number
+  /** Ends running steps at their next wait; returns when none runs. */
+  close(): Promise<void>
+}
+
+/** Works on one leased record until nothing of it is due. */
+export interface Worker {
+  /** @param opened called once the record's first order is open, or cannot be opened now */
+  work(id: string, options: { signal: AbortSignal; opened: () => void }): Promise<void>
+}
+
+export interface LifecycleOptions {
+  store: Store
+  worker: Worker
+  clock: Clock
+  log: Logger
+  /** Hostnames worked on at once. @default 64 */
+  concurrency?: number
+}
+
+const LEASE_MS = 90_000
+/** Work stops before its lease ends, so that no record has two workers. */
+const WORK_MS = 60_000
+const BEGIN_BUDGET_MS = 1_500
+/** Other control processes write too: look at least this often. */
+const LONGEST_SLEEP_MS = 5_000
+const AFTER_FAILURE_MS = 1_000
+
+export function startLifecycle(options: LifecycleOptions): Lifecycle {
+  return new LifecycleLoop(options)
+}
+
+interface Job {
+  done: Promise<void>
+  opened: Promise<void>
+}
+
+class LifecycleLoop implements Lifecycle {
+  readonly #options: LifecycleOptions
+  readonly #concurrency: number
+  readonly #closing = new AbortController()
+  readonly #jobs = new Map<string, Job>()
+  readonly #alarm: Alarm
+  readonly #running: Promise<void>
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options
+    this.#concurrency = options.concurrency ?? 64
+    this.#alarm = new Alarm(options.clock)
+    this.#running = this.#run()
+  }
+
+  get running(): number {
+    return this.#jobs.size
+  }
+
+  wake(): void {
+    this.#alarm.wake()
+  }
+
+  async begin(id: string): Promise<void> {
+    const { store, clock, log } = this.#options
+    try {
+      if (!this.#jobs.has(id)) {
+        const record = await store.hostnames.claim(id, clock.now(), LEASE_MS)
+        if (record) this.#start(record)
+      }
+      const job = this.#jobs.get(id)
+      if (!job) return
+      const budget = Promise.withResolvers<void>()
+      const timer = clock.after(BEGIN_BUDGET_MS, budget.resolve)
+      await Promise.race([job.opened, budget.promise])
+      timer.cancel()
+    } catch (error) {
+      log.warn({ err: error, hostnameId: id }, 'cannot begin at once, the loop will')
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new DOMException('closing', 'AbortError'))
+    this.#alarm.wake()
+    await this.#running
+    await Promise.all([...this.#jobs.values()].map((job) => job.done))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#options
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#claim()
+        await this.#alarm.sleep(await this.#msUntilNext())
+      } catch (error) {
+        log.error({ err: error }, 'cannot look for due hostnames, will retry')
+        await clock.sleep(AFTER_FAILURE_MS, this.#closing.signal).catch(() => {})
+      }
+    }
+  }
+
+  async #claim(): Promise<void> {
+    const { store, clock } = this.#options
+    const limit = this.#concurrency - this.#jobs.size
+    if (limit <= 0) return
+    const records = await store.hostnames.claimDue(clock.now(), { leaseMs: LEASE_MS, limit })
+    for (const record of records) if (!this.#jobs.has(record.id)) this.#start(record)
+  }
+
+  async #msUntilNext(): Promise<number> {
+    const { store, clock } = this.#options
+    if (this.#jobs.size >= this.#concurrency) return LONGEST_SLEEP_MS
+    const nextDueAt = (await store.hostnames.nextDueAt()) ?? Infinity
+    return Math.min(Math.max(nextDueAt - clock.now(), 0), LONGEST_SLEEP_MS)
+  }
+
+  #start(record: CustomHostname): void {
+    const opened = Promise.withResolvers<void>()
+    const done = this.#work(record, opened.resolve).finally(() => {
+      opened.resolve()
+      this.#jobs.delete(record.id)
+      this.#alarm.wake()
+    })
+    this.#jobs.set(record.id, { done, opened: opened.promise })
+  }
+
+  /** Never rejects: a failure is logged and the lease is kept, so that it is not retried at once. */
+  async #work({ id, hostname }: CustomHostname, opened: () => void): Promise<void> {
+    const { store, worker, clock, log } = this.#options
+    const deadline = new AbortController()
+    const timer = clock.after(WORK_MS, () =>
+      deadline.abort(new DOMException('took too long', 'TimeoutError')),
+    )
+    const signal = AbortSignal.any([deadline.signal, this.#closing.signal])
+    try {
+      await worker.work(id, { signal, opened })
+      await store.hostnames.release(id)
+    } catch (error) {
+      if (this.#closing.signal.aborted) await store.hostnames.release(id).catch(() => {})
+      else
+        log.error({ err: error, hostname, hostnameId: id }, 'cannot work on hostname, will retry')
+    } finally {
+      timer.cancel()
+    }
+  }
+}

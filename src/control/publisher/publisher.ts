@@ -1,0 +1,213 @@
+import { DirectoryError, type DirectoryPublisher } from '#directory/directory.ts'
+import {
+  OWNERSHIP_PATH,
+  servingOf,
+  wantedAnswers,
+  type CustomHostname,
+} from '#domain/custom-hostname.ts'
+import type { Binding } from '#domain/binding.ts'
+import type { ParseOriginOptions } from '#domain/origin.ts'
+import type { Zone } from '#domain/zone.ts'
+import { Alarm } from '#lib/alarm.ts'
+import { backoffMs } from '#lib/backoff.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { Random } from '#lib/random.ts'
+import { SingleFlight } from '#lib/single-flight.ts'
+import type { OutboxRow, Store } from '#store/store.ts'
+
+import { renderBinding } from './render-binding.ts'
+
+/**
+ * Carries facts from the store to the directory: outbox row → binding + change entry → row done.
+ *
+ * What is written is always the newest binding, so a row that is worked on twice (two control
+ * processes, a crash between the two writes) does no harm. While the directory is away the rows wait.
+ * When the directory turns out to be empty (it has no epoch: first start, or lost), everything is
+ * published again and only then declared filled.
+ */
+export interface Publisher extends AsyncDisposable {
+  /** There may be new rows. */
+  wake(): void
+  /** Publishes one hostname now, as its row would. @returns false while the directory is away */
+  publishNow(id: string): Promise<boolean>
+  /** Puts what an edge must answer on port 80 for this record. */
+  putAnswers(record: CustomHostname): Promise<void>
+  removeAnswers(record: CustomHostname): Promise<void>
+  /** Publishes every hostname again and sweeps leftovers. @returns how many were published */
+  republish(): Promise<number>
+  /** Whether the last contact with the directory succeeded. */
+  readonly isConnected: boolean
+  close(): Promise<void>
+}
+
+export interface PublisherOptions {
+  store: Store
+  directory: DirectoryPublisher
+  clock: Clock
+  random: Random
+  log: Logger
+  originOptions: ParseOriginOptions
+  /** Called after each publication that reached the directory. */
+  onPublished: (hostnameId: string) => void
+}
+
+const BATCH = 100
+const EPOCH_CHECK_MS = 5_000
+/** An ownership answer stays as long as the hostname may be pending (spec section 2.4: 7 days). */
+const OWNERSHIP_ANSWER_MS = 14 * 24 * 3_600_000
+
+export function startPublisher(options: PublisherOptions): Publisher {
+  return new OutboxPublisher(options)
+}
+
+class OutboxPublisher implements Publisher {
+  readonly #options: PublisherOptions
+  readonly #closing = new AbortController()
+  readonly #publications = new SingleFlight<string, void>()
+  readonly #running: Promise<void>
+  readonly #alarm: Alarm
+  #failures = 0
+  #epochCheckedAt = 0
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    this.#alarm = new Alarm(options.clock)
+    this.#running = this.#run()
+  }
+
+  get isConnected(): boolean {
+    return this.#failures === 0
+  }
+
+  wake(): void {
+    this.#alarm.wake()
+  }
+
+  async publishNow(id: string): Promise<boolean> {
+    const record = await this.#options.store.hostnames.find(id)
+    if (!record) return true
+    try {
+      await this.#publishOnce({ hostnameId: id, serial: record.deployment.serial })
+      return true
+    } catch (error) {
+      if (!(error instanceof DirectoryError)) throw error
+      this.wake()
+      return false
+    }
+  }
+
+  async putAnswers(record: CustomHostname): Promise<void> {
+    const { directory, clock } = this.#options
+    const { hostname } = record
+    for (const answer of wantedAnswers(record)) await directory.putAnswer({ hostname, ...answer })
+    if (record.ownership.state !== 'pending') return
+    const expiresAt = clock.now() + OWNERSHIP_ANSWER_MS
+    const path = `${OWNERSHIP_PATH}${record.id}`
+    await directory.putAnswer({ hostname, path, body: record.ownershipToken, expiresAt })
+  }
+
+  async removeAnswers(record: CustomHostname): Promise<void> {
+    const { directory } = this.#options
+    for (const { path } of wantedAnswers(record))
+      await directory.removeAnswer(record.hostname, path)
+  }
+
+  async republish(): Promise<number> {
+    const { store, directory, random, log } = this.#options
+    const count = await store.outbox.enqueueAll()
+    await this.#drain()
+    const swept = await directory.sweep(async (name, id) => {
+      const record = await store.hostnames.find(id)
+      return record?.hostname === name && !record.removal
+    })
+    await directory.writeEpoch(random.uuid())
+    log.info({ count, swept }, 'directory filled from the store')
+    return count
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new DOMException('closing', 'AbortError'))
+    this.wake()
+    await this.#running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, log } = this.#options
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#checkEpoch()
+        await this.#drain()
+        if (this.#failures > 0) log.info({}, 'directory reachable again')
+        this.#failures = 0
+        await this.#alarm.sleep(EPOCH_CHECK_MS)
+      } catch (error) {
+        this.#failures++
+        const retryInMs = backoffMs(this.#failures, random.fraction(), {
+          firstMs: 100,
+          maxMs: 5_000,
+        })
+        log.warn({ err: error, failures: this.#failures, retryInMs }, 'cannot publish, will retry')
+        await clock.sleep(retryInMs, this.#closing.signal).catch(() => {})
+      }
+    }
+  }
+
+  async #checkEpoch(): Promise<void> {
+    const { directory, clock, log } = this.#options
+    if (clock.now() - this.#epochCheckedAt < EPOCH_CHECK_MS) return
+    if ((await directory.readEpoch()) === undefined) {
+      log.info({}, 'the directory is empty: filling it from the store')
+      await this.republish()
+    }
+    this.#epochCheckedAt = clock.now()
+  }
+
+  async #drain(): Promise<void> {
+    const { store } = this.#options
+    while (!this.#closing.signal.aborted) {
+      const rows = await store.outbox.list(BATCH)
+      if (rows.length === 0) return
+      await Promise.all(rows.map((row) => this.#publishOnce(row)))
+    }
+  }
+
+  #publishOnce(row: OutboxRow): Promise<void> {
+    return this.#publications.run(row.hostnameId, () => this.#publish(row))
+  }
+
+  /** Whichever record of a name has a row: the edges get the binding of the one that is served. */
+  async #publish(row: OutboxRow): Promise<void> {
+    const { store, directory, onPublished } = this.#options
+    const record = await store.hostnames.find(row.hostnameId)
+    if (!record) return
+    const serving = servingOf(await store.hostnames.listByName(record.hostname))
+    if (record.removal && serving) await directory.withdraw(record.hostname, record.id)
+    const changeId = serving
+      ? await directory.publish(await this.#render(serving))
+      : await directory.withdraw(record.hostname, record.id)
+    await store.outbox.complete(
+      { hostnameId: record.id, serial: record.deployment.serial },
+      changeId,
+    )
+    onPublished(record.id)
+  }
+
+  async #render(record: CustomHostname): Promise<Binding> {
+    const { store, originOptions } = this.#options
+    const zone = await this.#zoneOf(record)
+    const certificates = await store.certificates.listByHostname(record.id)
+    return renderBinding({ record, zone, certificates, originOptions })
+  }
+
+  async #zoneOf(record: CustomHostname): Promise<Zone> {
+    const zone = await this.#options.store.zones.find(record.zoneId)
+    if (!zone)
+      throw new Error(`Cannot publish hostname ${record.id}: its zone ${record.zoneId} is gone`)
+    return zone
+  }
+}

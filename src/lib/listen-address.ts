@@ -1,0 +1,52 @@
+import { isIP, isIPv6 } from 'node:net'
+
+import { FormError, quoteReceived } from './form-error.ts'
+
+export interface ListenAddress {
+  /** IP address (IPv6 without brackets) or host name. */
+  host: string
+  /** 0: any free port. */
+  port: number
+}
+
+const FORM = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+)):(\d{1,5})$/i
+
+/**
+ * `host:port`, where an IPv6 address stands in brackets.
+ *
+ * @throws {FormError}
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  const [, ipv6, other, digits] = FORM.exec(text) ?? []
+  const host = ipv6 ?? other
+  if (host === undefined || !isHost(host, ipv6 !== undefined)) {
+    throw new FormError(
+      `must be host:port, such as 0.0.0.0:8443, [::]:8443 or localhost:8443: received ${quoteReceived(text)}`,
+    )
+  }
+  const port = Number(digits)
+  if (port > 65_535) {
+    throw new FormError(`port must be from 0 to 65535: received ${quoteReceived(text)}`)
+  }
+  return { host: host.toLowerCase(), port }
+}
+
+export function renderListenAddress({ host, port }: ListenAddress): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Whether listening on both fails: the same port on the same address, or on any and one. */
+export function isSameListener(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.port === 0 || a.port !== b.port) return false
+  return a.host === b.host || isWildcard(a.host) || isWildcard(b.host)
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
+}
+
+/** Digits and dots that are not an IPv4 address would be looked up as a name, and never found. */
+function isHost(host: string, bracketed: boolean): boolean {
+  if (bracketed) return isIPv6(host)
+  return isIP(host) === 4 || !/^[\d.]+$/.test(host)
+}
