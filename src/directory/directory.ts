@@ -43,6 +43,9 @@ export interface DirectoryPublisher extends AsyncDisposable {
   withdraw(name: Hostname, hostnameId: string): Promise<ChangeId>
   putAnswer(answer: WellKnownAnswer): Promise<void>
   removeAnswer(name: Hostname, path: string): Promise<void>
+  /** As on the edge's side; empty (never `unavailable`) while the directory was never filled. */
+  listTicketKeys(): Promise<TicketKey[]>
+  /** Replaces them all and writes a `ticket-keys` change entry. */
   putTicketKeys(keys: readonly TicketKey[]): Promise<ChangeId>
   /** Edges that reported within `HEARTBEAT_TTL_MS` of `now`. */
   listEdges(now: number): Promise<Heartbeat[]>
@@ -85,9 +88,12 @@ export const HEARTBEAT_TTL_MS = 10_000
 /** How often an edge reports when nothing changes. */
 export const HEARTBEAT_EVERY_MS = 2_000
 
+export const TICKET_KEY_CONTEXT = 'ticket-key'
+export const TICKET_KEY_BYTES = 48
+
 /** 48 bytes as OpenSSL wants them: name (16), HMAC key (16), AES key (16). Sealed at rest. */
 export interface TicketKey {
-  /** Context of the seal: `ticket-key`. */
+  /** Context of the seal: `TICKET_KEY_CONTEXT`. */
   sealed: Uint8Array
   createdAt: number
 }
