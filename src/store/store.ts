@@ -49,7 +49,7 @@ export interface ZoneStore {
 
 export interface HostnameStore {
   find(id: string): Promise<CustomHostname | undefined>
-  /** The newest of that name in any zone; removed ones do not count. */
+  /** The newest of that name in any zone; removed and `deleted` ones do not count. */
   findByName(hostname: Hostname): Promise<CustomHostname | undefined>
   /** Every zone's record of that name, those under removal too: normally one. */
   listByName(hostname: Hostname): Promise<CustomHostname[]>
@@ -61,7 +61,8 @@ export interface HostnameStore {
    * Writes a new record and the outbox row that publishes it. The creator holds the
    * lease until `leaseUntil`, so that the loop does not step in while the API opens the order.
    *
-   * @throws {StoreError} `duplicate` when the zone has the name already
+   * @throws {StoreError} `duplicate` when the zone has the name already (a record whose ownership is
+   *   `deleted` has given it up) or the id is taken, `no-such-zone`
    */
   create(record: CustomHostname, options?: { leaseUntil?: number }): Promise<void>
   /**
@@ -70,6 +71,7 @@ export interface HostnameStore {
    * An outbox row is written exactly when the new record's `deployment.serial` is larger.
    *
    * @returns the record after the call, or undefined where there is none
+   * @throws {StoreError} `duplicate` when a `deleted` record is revived whose name is taken again
    */
   update(id: string, change: HostnameChange): Promise<CustomHostname | undefined>
   /** Removes the record, its certificates and their keys. @returns false where there is none */
@@ -166,7 +168,19 @@ export interface SecretStore {
   putIfAbsent(name: string, value: Uint8Array): Promise<Uint8Array>
 }
 
-export type StoreErrorKind = 'duplicate' | 'not-empty' | 'newer-schema' | 'unavailable' | 'corrupt'
+export type StoreErrorKind =
+  /** A name or id is taken. */
+  | 'duplicate'
+  | 'not-empty'
+  | 'no-such-zone'
+  /** The database was written by a newer program. */
+  | 'newer-schema'
+  /** None of the secret keys given is the one that sealed the database's secrets. */
+  | 'wrong-key'
+  /** Cannot be read or written now: permissions, a full disk, a lock, closed. */
+  | 'unavailable'
+  /** Not a database of ours, damaged, or a record that cannot be understood. */
+  | 'corrupt'
 
 export class StoreError extends Error {
   override readonly name = 'StoreError'

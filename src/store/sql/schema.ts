@@ -1,0 +1,100 @@
+import type { Generated } from 'kysely'
+
+/**
+ * The tables, in words that SQLite and PostgreSQL share: instants are integers (milliseconds since
+ * the epoch), truth values are 0 or 1, documents are JSON text.
+ */
+export interface Schema {
+  schema_history: SchemaHistoryTable
+  zones: ZoneTable
+  custom_hostnames: CustomHostnameTable
+  certificates: CertificateTable
+  intermediates: IntermediateTable
+  outbox: OutboxTable
+  secrets: SecretTable
+}
+
+export interface SchemaHistoryTable {
+  version: number
+  name: string
+  applied_at: number
+}
+
+export interface ZoneTable {
+  id: string
+  name: string
+  created_at: number
+  document: string
+  document_version: number
+}
+
+export interface CustomHostnameTable extends HostnameIndexColumns {
+  id: string
+  zone_id: string
+  hostname: string
+  created_at: number
+  /** The deployment is kept here and not in the document: a zone's republishing moves all serials. */
+  serial: number
+  published_serial: number | null
+  published_change_id: string | null
+  applied_serial: number
+  /** Everything else of the record. */
+  document: string
+  document_version: number
+  /** Nobody else's until then; 0: nobody's. */
+  lease_until: Generated<number>
+}
+
+/** What the record implies, written beside it at each write so that it can be found by it. */
+export interface HostnameIndexColumns {
+  due_at: number | null
+  hostname_status: string
+  /** As it is apart from the two instants below, the only ones at which it changes by itself. */
+  ssl_status: string | null
+  ssl_overdue_at: number | null
+  ssl_expires_at: number | null
+  has_ssl: number
+  wildcard: number
+  certificate_authority: string | null
+  custom_origin_server: string | null
+  /** 0 for a record whose name is free again in its zone. */
+  holds_name: number
+  /** Where it stands among those that wait for the edges; null when nothing is waited for. */
+  deployment_order: string | null
+}
+
+export interface CertificateTable {
+  id: string
+  hostname_id: string
+  key_algorithm: string
+  leaf: Uint8Array
+  /** SHA-256 of each, as a JSON list, in order. */
+  intermediates: string
+  sealed_key: Uint8Array
+  issuer: string
+  serial_number: string
+  signature: string
+  fingerprint_sha256: string
+  hosts: string
+  not_before: number
+  not_after: number
+  created_at: number
+}
+
+/** Shared by all certificates that a CA signs with it: a million hostnames have a handful. */
+export interface IntermediateTable {
+  fingerprint: string
+  der: Uint8Array
+}
+
+export interface OutboxTable {
+  /** Grows with each row: the oldest first. */
+  position: Generated<number>
+  hostname_id: string
+  serial: number
+}
+
+export interface SecretTable {
+  name: string
+  sealed: Uint8Array
+}
