@@ -1,4 +1,35 @@
+import { HostnameError, parseHostname } from '#domain/hostname.ts'
+import { OriginError, parseOrigin } from '#domain/origin.ts'
+import { parseByteSize } from '#lib/byte-size.ts'
+import { deepFreeze } from '#lib/deep-freeze.ts'
+import { parseDuration } from '#lib/duration.ts'
+import { FormError, quoteReceived } from '#lib/form-error.ts'
+import { findCollisions, parseListenAddress, type ListenAddress } from '#lib/listen-address.ts'
 import type { LogLevel } from '#lib/log.ts'
+import { SECRET_KEY_BYTES } from '#lib/sealing.ts'
+import {
+  parseBearerToken,
+  parseChoice,
+  parseInteger,
+  parseList,
+  parseNameServer,
+  parseOneOf,
+  parsePemCertificates,
+  parseSecretBytes,
+  parseServiceUrl,
+  parseSwitch,
+  readNamedFile,
+} from '#lib/setting-forms.ts'
+import { readSettingsFile } from '#lib/settings-file.ts'
+import {
+  pathOf,
+  SettingsReader,
+  unknownPaths,
+  unknownVariables,
+  type SettingMistake,
+  type SettingsSource,
+  type SettingsTable,
+} from '#lib/settings.ts'
 
 /** Everything that can be set, read once at start and frozen. Hosts and ports are parsed. */
 export interface Config {
@@ -30,10 +61,7 @@ export interface Config {
   edge: EdgeConfig
 }
 
-export interface ListenAddress {
-  host: string
-  port: number
-}
+export type { ListenAddress }
 
 /** Made on first start when the store has no zone. */
 export interface FirstZone {
@@ -56,14 +84,14 @@ export interface EdgeConfig {
   cacheBytes: number
   /** How long a draining edge waits for exchanges before it ends them. */
   drainMs: number
+  /** PEM each: roots trusted for origins besides the built-in ones. Unset or empty: only those. */
+  originRoots?: readonly string[]
 }
 
-export interface ConfigMistake {
-  /** `CUSTOS_…`, or the path in the config file. */
-  name: string
-  /** What is wrong, with the value received (secrets are not shown). */
-  message: string
-}
+/** `name`: `CUSTOS_…`, or the path in the config file; secrets are not shown. */
+export type ConfigMistake = SettingMistake
+/** Something odd that does not keep Custos from starting. */
+export type ConfigWarning = SettingMistake
 
 /** All mistakes at once. */
 export class ConfigError extends Error {
@@ -73,5 +101,200 @@ export class ConfigError extends Error {
   constructor(mistakes: readonly ConfigMistake[]) {
     super(mistakes.map(({ name, message }) => `${name}: ${message}`).join('\n'))
     this.mistakes = mistakes
+  }
+}
+
+/** All settings of this version with their defaults: what is read, and what the README's table says. */
+export const SETTINGS = {
+  CUSTOS_CONFIG: { unset: 'none', meaning: 'YAML file with these settings; environment wins' },
+  CUSTOS_DATA_DIR: { default: './data', meaning: 'Databases, local CA root, token, secret key' },
+  CUSTOS_EDGE_HTTPS: { default: '0.0.0.0:8443', meaning: 'Where the edge accepts TLS' },
+  CUSTOS_EDGE_HTTP: { default: '0.0.0.0:8080', meaning: 'Where the edge accepts plain HTTP' },
+  CUSTOS_EDGE_ADMIN: { unset: 'off', meaning: 'Health and metrics of an edge-only process' },
+  CUSTOS_EDGE_ACCESS_LOG: { default: 'false', meaning: 'One JSON line a request on stdout' },
+  CUSTOS_EDGE_DEFAULT_HOSTNAME: { unset: 'refuse', meaning: 'Served where SNI is missing or unknown' },
+  CUSTOS_EDGE_CACHE_BYTES: { default: '256MiB', meaning: 'Hot bindings and contexts, a worker' },
+  CUSTOS_EDGE_DRAIN: { default: '30s', meaning: 'How long a stopping edge waits for requests' },
+  CUSTOS_ORIGIN_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for origins' },
+  CUSTOS_WORKERS: { unset: 'CPU cores', meaning: 'Edge worker processes' },
+  CUSTOS_CONTROL: { default: '127.0.0.1:8787', meaning: 'Where API and dashboard listen' },
+  CUSTOS_DATABASE_URL: { unset: 'SQLite', meaning: 'The store (this version: SQLite only)' },
+  CUSTOS_REDIS_URL: { unset: 'SQLite', meaning: 'The directory: redis://… or rediss://…' },
+  CUSTOS_API_TOKEN: { unset: 'made once', meaning: 'Bootstrap admin token' },
+  CUSTOS_SECRET_KEY: {
+    unset: 'made once',
+    meaning: '32 bytes in base64 that seal private keys; several: first seals, all open',
+  },
+  CUSTOS_ZONE: { default: 'default', meaning: 'Name of the first zone' },
+  CUSTOS_FALLBACK_ORIGIN: { unset: 'none', meaning: 'Fallback origin of the first zone' },
+  CUSTOS_CNAME_TARGET: { unset: 'none', meaning: 'CNAME target of the first zone' },
+  CUSTOS_CA: { default: 'local', meaning: 'The CA (this version: local, the built-in one)' },
+  CUSTOS_LOCAL_CA_LEAF_LIFETIME: { default: '365d', meaning: 'Lifetime of its certificates' },
+  CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'ip:port,… asked in look-ups' },
+  CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
+  CUSTOS_DCV_ZONE: { unset: 'none', meaning: 'Name of the DCV delegation zone' },
+  CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
+  CUSTOS_LOG_LEVEL: { default: 'info', meaning: 'error, warn, info, debug or silent' },
+} as const satisfies SettingsTable
+
+/** Settings that DESIGN.md promises and this version lacks: refused, because ignoring them lies. */
+const NOT_YET = [
+  'CUSTOS_ACME_DIRECTORY_URL',
+  'CUSTOS_ACME_EMAIL',
+  'CUSTOS_ACME_EAB_KID',
+  'CUSTOS_ACME_EAB_HMAC_KEY',
+  'CUSTOS_ACME_ROOTS',
+  'CUSTOS_DNS_LISTEN',
+]
+
+const NAMING = { prefix: 'CUSTOS_', groups: ['EDGE', 'ACME', 'DNS', 'LOCAL_CA'] }
+const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const satisfies LogLevel[]
+/** The longest lifetime that Apple's clients accept, of private CAs too (HT210176). */
+const LEAF_LIFETIME = { min: '1m', max: '825d' }
+const WORKERS = { min: 1, max: 1024 }
+const PORT = { min: 1, max: 65_535 }
+const CACHE = { min: '1MiB', max: '1TiB' }
+const CAS = { now: ['local'], later: ['acme'] } as const
+const DATABASES = { now: [], later: ['postgres', 'postgresql'] }
+const DIRECTORIES = {
+  now: ['redis', 'rediss'],
+  later: ['redis+sentinel', 'rediss+sentinel', 'redis+cluster', 'rediss+cluster'],
+}
+
+export interface LoadConfigOptions {
+  /** The environment. */
+  env: Readonly<Record<string, string | undefined>>
+  /** @throws when there is no such file */
+  readFile: (path: string) => string
+  /** Processor cores: the default number of workers. */
+  cores: number
+}
+
+/** @throws {ConfigError} with all that is wrong in environment and file */
+export function loadConfig(options: LoadConfigOptions): {
+  config: Config
+  warnings: ConfigWarning[]
+} {
+  const file = readSettingsFile({ variable: 'CUSTOS_CONFIG', ...options })
+  const source = { env: options.env, file: file.values, naming: NAMING }
+  const known = [...Object.keys(SETTINGS), ...NOT_YET]
+  const reader = new SettingsReader(SETTINGS, source)
+  const config = readConfig(reader, options)
+  const mistakes = [
+    ...file.mistakes,
+    ...reader.mistakes,
+    ...unknownPaths(known, source),
+    ...unavailable(source),
+    ...(reader.mistakes.length === 0 ? colliding(config) : []),
+  ]
+  if (mistakes.length > 0) throw new ConfigError(mistakes)
+  const warnings = [...unknownVariables(known, source), ...weakToken(config)]
+  return { config: deepFreeze(config), warnings }
+}
+
+function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOptions): Config {
+  const kind = of.value('CUSTOS_CA', (text) => parseChoice(text, CAS))
+  return {
+    dataDir: of.value('CUSTOS_DATA_DIR', (text) => text),
+    edgeHttps: of.value('CUSTOS_EDGE_HTTPS', parseListenAddress),
+    edgeHttp: of.value('CUSTOS_EDGE_HTTP', parseListenAddress),
+    control: of.value('CUSTOS_CONTROL', parseListenAddress),
+    edgeAdmin: of.optional('CUSTOS_EDGE_ADMIN', parseAdmin),
+    databaseUrl: of.optional('CUSTOS_DATABASE_URL', (url) => parseServiceUrl(url, DATABASES)),
+    redisUrl: of.optional('CUSTOS_REDIS_URL', (url) => parseServiceUrl(url, DIRECTORIES)),
+    workers: of.optional('CUSTOS_WORKERS', (text) => parseInteger(text, WORKERS)) ?? options.cores,
+    apiToken: of.optional('CUSTOS_API_TOKEN', parseBearerToken),
+    secretKeys: of.optional('CUSTOS_SECRET_KEY', parseSecretKeys),
+    firstZone: {
+      name: of.value('CUSTOS_ZONE', parseZoneName),
+      fallbackOrigin: of.optional('CUSTOS_FALLBACK_ORIGIN', parseOperatorOrigin),
+      cnameTarget: of.optional('CUSTOS_CNAME_TARGET', parseOperatorHostname),
+    },
+    ca: {
+      kind,
+      leafLifetimeMs: of.value('CUSTOS_LOCAL_CA_LEAF_LIFETIME', (text) =>
+        parseDuration(text, LEAF_LIFETIME),
+      ),
+    },
+    dnsServers:
+      of.optional('CUSTOS_DNS_SERVERS', (text) => parseList(text).map(parseNameServer)) ?? [],
+    validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
+    dcvZone: of.optional('CUSTOS_DCV_ZONE', parseOperatorHostname),
+    allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
+    logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
+    edge: readEdgeConfig(of, options),
+  }
+}
+
+function readEdgeConfig(
+  of: SettingsReader<typeof SETTINGS>,
+  { readFile }: LoadConfigOptions,
+): EdgeConfig {
+  return {
+    accessLog: of.value('CUSTOS_EDGE_ACCESS_LOG', parseSwitch),
+    defaultHostname: of.optional('CUSTOS_EDGE_DEFAULT_HOSTNAME', parseOperatorHostname),
+    cacheBytes: of.value('CUSTOS_EDGE_CACHE_BYTES', (text) => parseByteSize(text, CACHE)),
+    drainMs: of.value('CUSTOS_EDGE_DRAIN', (text) => parseDuration(text, { max: '24h' })),
+    originRoots:
+      of.optional('CUSTOS_ORIGIN_ROOTS', (path) =>
+        parsePemCertificates(readNamedFile(path, readFile)),
+      ) ?? [],
+  }
+}
+
+function unavailable({ env, file }: SettingsSource): ConfigMistake[] {
+  return NOT_YET.flatMap((variable) => [
+    ...(env[variable]?.trim() ? [variable] : []),
+    ...(file.get(pathOf(variable, NAMING)) ? [pathOf(variable, NAMING)] : []),
+  ]).map((name) => ({ name, message: 'is not available in this version: remove it' }))
+}
+
+function colliding(config: Config): ConfigMistake[] {
+  return findCollisions({
+    CUSTOS_EDGE_HTTPS: config.edgeHttps,
+    CUSTOS_EDGE_HTTP: config.edgeHttp,
+    CUSTOS_CONTROL: config.control,
+    CUSTOS_EDGE_ADMIN: config.edgeAdmin,
+  })
+}
+
+function weakToken({ apiToken }: Config): ConfigWarning[] {
+  if (apiToken === undefined || apiToken.length >= 20) return []
+  const message = `is short enough to be guessed: has ${apiToken.length} characters, better 20 or more`
+  return [{ name: 'CUSTOS_API_TOKEN', message }]
+}
+
+function parseAdmin(text: string): ListenAddress | undefined {
+  return text.toLowerCase() === 'off' ? undefined : parseListenAddress(text)
+}
+
+function parseSecretKeys(text: string): Uint8Array[] {
+  return parseList(text).map((key) => parseSecretBytes(key, SECRET_KEY_BYTES))
+}
+
+function parseZoneName(text: string): string {
+  if (/^[a-z0-9][a-z0-9._-]{0,252}$/i.test(text)) return text
+  throw new FormError(
+    `must be 1 to 253 letters, digits or . _ -, the first a letter or digit: received ${quoteReceived(text)}`,
+  )
+}
+
+/** The operator's own names need no public suffix; tenants' names do. */
+function parseOperatorHostname(text: string): string {
+  return inForm(() => parseHostname(text, { allowReservedTlds: true }))
+}
+
+/** Kept as written: it is parsed again where it is used. */
+function parseOperatorOrigin(text: string): string {
+  inForm(() => parseOrigin(text, { allowReservedTlds: true, allowIpAddress: true }))
+  return text
+}
+
+function inForm<Value>(parse: () => Value): Value {
+  try {
+    return parse()
+  } catch (error) {
+    const isForm = error instanceof HostnameError || error instanceof OriginError
+    throw isForm ? new FormError(error.message, { cause: error }) : error
   }
 }

@@ -35,9 +35,27 @@ export function renderListenAddress({ host, port }: ListenAddress): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** Whether listening on both fails: the same port on the same address, or on any and one. */
-export function isSameListener(a: ListenAddress, b: ListenAddress): boolean {
-  if (a.port === 0 || a.port !== b.port) return false
+/**
+ * Listeners of which a second could not start, each with a sentence: better said by name at start
+ * than as EADDRINUSE later.
+ *
+ * @param listeners by the name to use in messages; undefined: off
+ */
+export function findCollisions(
+  listeners: Readonly<Record<string, ListenAddress | undefined>>,
+): { name: string; message: string }[] {
+  const all = Object.entries(listeners)
+  return all.flatMap(([name, address], index) => {
+    const other = all.slice(0, index).find(([, before]) => isSameListener(before, address))
+    if (!address || !other) return []
+    const message = `must not be the address of ${other[0]}: received ${renderListenAddress(address)}`
+    return [{ name, message }]
+  })
+}
+
+/** The same port on the same address, or on any address and one. Port 0 never collides. */
+function isSameListener(a: ListenAddress | undefined, b: ListenAddress | undefined): boolean {
+  if (!a || !b || a.port === 0 || a.port !== b.port) return false
   return a.host === b.host || isWildcard(a.host) || isWildcard(b.host)
 }
 

@@ -27,12 +27,11 @@ export function parseOneOf<Word extends string>(text: string, words: readonly Wo
   throw new FormError(`must be one of ${words.join(', ')}: received ${quoteReceived(text)}`)
 }
 
-/** The parts of a comma-separated list, without the blanks around them and without empty ones. */
+/** The parts of a comma-separated list (at least one) without the blanks around them. */
 export function parseList(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
+  const parts = text.split(',').map((part) => part.trim())
+  if (!parts.includes('')) return parts
+  throw new FormError('must be values with one comma between two: received an empty one')
 }
 
 /** `ip:port`, or `ip` for port 53; the port always stands in what is returned. */
@@ -74,4 +73,50 @@ export function parsePemCertificates(text: string): string[] {
       throw new FormError(`certificate ${index + 1} of ${blocks.length} cannot be parsed`)
     }
   })
+}
+
+/** Words, or URL schemes: what works, and what is known but not built yet. */
+export interface Choice<Word extends string> {
+  now: readonly Word[]
+  /** Refused with a sentence of their own: to ignore them would mislead. */
+  later: readonly string[]
+}
+
+export function parseChoice<Word extends string>(text: string, choice: Choice<Word>): Word {
+  if (choice.later.includes(text.toLowerCase())) {
+    throw new FormError(`${quoteReceived(text)} is not available in this version`)
+  }
+  return parseOneOf(text, choice.now)
+}
+
+/** A URL of one of these schemes, with a host. It may hold a password, so it is never shown. */
+export function parseServiceUrl(text: string, schemes: Choice<string>): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\/[^/]/i.exec(text)?.[1]?.toLowerCase()
+  if (scheme !== undefined && schemes.later.includes(scheme)) {
+    throw new FormError(`${scheme}:// is not available in this version: leave it unset`)
+  }
+  if (scheme === undefined || !schemes.now.includes(scheme) || !URL.canParse(text)) {
+    const forms = schemes.now.map((name) => `${name}://host:port`).join(' or ')
+    const rule = forms ? `must be a URL such as ${forms}` : 'must be unset in this version'
+    throw new FormError(`${rule} (value not shown)`)
+  }
+  return text
+}
+
+/** A token that fits in an Authorization header (RFC 6750 section 2.1). Never shown. */
+export function parseBearerToken(text: string): string {
+  if (text.length <= 1024 && /^[A-Za-z0-9._~+/-]+=*$/.test(text)) return text
+  throw new FormError(
+    'must be at most 1024 letters, digits or . _ ~ + / - with = at the end only (value not shown)',
+  )
+}
+
+/** The text of a file that a setting names. */
+export function readNamedFile(path: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(path)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new FormError(`cannot be read: ${reason}`)
+  }
 }

@@ -1,5 +1,7 @@
 import { isMap, isScalar, isSeq, parseDocument, type Node, type Pair } from 'yaml'
 
+import { FormError } from './form-error.ts'
+import { readNamedFile } from './setting-forms.ts'
 import type { SettingMistake } from './settings.ts'
 
 /** A settings file is written by hand; what is larger is not one. */
@@ -9,6 +11,30 @@ export interface SettingsFile {
   /** Texts by path: `edge.https` for `https` within `edge`. Lists are joined with commas. */
   values: ReadonlyMap<string, string>
   mistakes: readonly SettingMistake[]
+}
+
+export interface ReadSettingsFileOptions {
+  /** The variable that names the file. */
+  variable: string
+  env: Readonly<Record<string, string | undefined>>
+  /** @throws when there is no such file */
+  readFile: (path: string) => string
+}
+
+/** The file that a variable names; nothing where it names none. */
+export function readSettingsFile({
+  variable,
+  env,
+  readFile,
+}: ReadSettingsFileOptions): SettingsFile {
+  const path = env[variable]?.trim()
+  if (!path) return { values: new Map(), mistakes: [] }
+  try {
+    return parseSettingsFile(readNamedFile(path, readFile))
+  } catch (error) {
+    if (!(error instanceof FormError)) throw error
+    return { values: new Map(), mistakes: [{ name: variable, message: error.message }] }
+  }
 }
 
 /**

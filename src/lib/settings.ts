@@ -1,45 +1,18 @@
 import { FormError } from './form-error.ts'
 import { nearestName } from './nearest-name.ts'
 
-/** One thing that can be set, by an environment variable or in a file: the one source for both. */
-export interface Setting<Value> {
-  readonly variable: string
-  /** Where it stands in the settings file, such as `edge.https`. */
-  readonly path: string
-  /** What holds where nothing is set, in words or as one would write it. */
-  readonly defaultText: string
-  /** One sentence. */
-  readonly meaning: string
-  /** @throws {FormError} */
-  read(text: string | undefined): Value
-}
+/** What can be set, by variable: the one source for reading and for documentation. */
+export type SettingsTable = Readonly<Record<string, SettingRow>>
 
-export interface SettingOptions<Value> {
-  variable: string
-  path: string
-  meaning: string
-  /** @throws {FormError} with the rule and (of no secret) the value */
-  parse: (text: string) => Value
-}
+export type SettingRow =
+  /** Has a value always; the default is read like any other text. */
+  | { default: string; meaning: string }
+  /** May be unset; `unset` says what that means. */
+  | { unset: string; meaning: string }
 
-/** A setting that has a value always. `default` is read like any other text. */
-export function setting<Value>(
-  options: SettingOptions<Value> & { default: string },
-): Setting<Value> {
-  const { variable, path, meaning, parse } = options
-  const read = (text: string | undefined): Value => parse(text ?? options.default)
-  return { variable, path, meaning, defaultText: options.default, read }
-}
-
-/** A setting that may be unset; `unset` says what that means. */
-export function optionalSetting<Value>(
-  options: SettingOptions<Value> & { unset: string },
-): Setting<Value | undefined> {
-  const { variable, path, meaning, parse } = options
-  const read = (text: string | undefined): Value | undefined =>
-    text === undefined ? undefined : parse(text)
-  return { variable, path, meaning, defaultText: options.unset, read }
-}
+type Defaulted<Table> = {
+  [Name in keyof Table & string]: Table[Name] extends { default: string } ? Name : never
+}[keyof Table & string]
 
 export interface SettingMistake {
   /** The variable, or the path in the file. */
@@ -51,39 +24,79 @@ export interface SettingMistake {
 export interface SettingsSource {
   /** A variable that is empty counts as not set. */
   env: Readonly<Record<string, string | undefined>>
-  /** By path. The environment wins. */
+  /** By path (`pathOf`). The environment wins. */
   file: ReadonlyMap<string, string>
+  naming: SettingsNaming
+}
+
+export interface SettingsNaming {
+  /** Start of all variables, such as `CUSTOS_`. */
+  prefix: string
+  /** First words that are groups in the file: `EDGE` makes `edge.accessLog` of `EDGE_ACCESS_LOG`. */
+  groups: readonly string[]
+}
+
+/** Where a variable's setting stands in the file: camel case, without the prefix, in groups. */
+export function pathOf(variable: string, { prefix, groups }: SettingsNaming): string {
+  const stem = variable.slice(prefix.length)
+  const group = groups.find((name) => stem.startsWith(`${name}_`))
+  if (group === undefined) return camelCase(stem)
+  return `${camelCase(group)}.${camelCase(stem.slice(group.length + 1))}`
+}
+
+function camelCase(words: string): string {
+  return words.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** Reads settings one by one and keeps what was wrong, so that all of it can be told at once. */
-export class SettingsReader {
+export class SettingsReader<Table extends SettingsTable> {
   readonly mistakes: SettingMistake[] = []
+  readonly #table: Table
   readonly #source: SettingsSource
 
-  constructor(source: SettingsSource) {
+  constructor(table: Table, source: SettingsSource) {
+    this.#table = table
     this.#source = source
   }
 
-  /** The value; where what was set is wrong, the mistake is kept and the default returned. */
-  read<Value>(setting: Setting<Value>): Value {
-    const { name, text } = this.#find(setting)
+  /**
+   * The value, or the default; where what was set is wrong, the mistake is kept and the default
+   * returned.
+   *
+   * @param parse throws `FormError` with the rule and (of no secret) the value
+   */
+  value<Value>(variable: Defaulted<Table>, parse: (text: string) => Value): Value {
+    const row = this.#table[variable]
+    const fallback = row && 'default' in row ? row.default : ''
+    const value = this.optional(variable, parse)
+    return value === undefined ? parse(fallback) : value
+  }
+
+  /** The value, or undefined where it is unset or wrong. */
+  optional<Value>(
+    variable: keyof Table & string,
+    parse: (text: string) => Value,
+  ): Value | undefined {
+    const { name, text } = this.#find(variable)
+    if (text === undefined) return undefined
     try {
-      return setting.read(text)
+      return parse(text)
     } catch (error) {
       if (!(error instanceof FormError)) throw error
       this.mistakes.push({ name, message: error.message })
-      return setting.read(undefined)
+      return undefined
     }
   }
 
-  /** How the setting was set: the name to use in a message about its value. */
-  nameOf(setting: Setting<unknown>): string {
-    return this.#find(setting).name
+  /** How it was set: the name to use in a message about its value. */
+  nameOf(variable: keyof Table & string): string {
+    return this.#find(variable).name
   }
 
-  #find({ variable, path }: Setting<unknown>): { name: string; text: string | undefined } {
+  #find(variable: string): { name: string; text: string | undefined } {
     const fromEnv = this.#source.env[variable]?.trim()
     if (fromEnv) return { name: variable, text: fromEnv }
+    const path = pathOf(variable, this.#source.naming)
     const fromFile = this.#source.file.get(path)?.trim()
     return fromFile ? { name: path, text: fromFile } : { name: variable, text: undefined }
   }
@@ -91,10 +104,9 @@ export class SettingsReader {
 
 /** Variables with our prefix that no setting has, each with the nearest one that exists. */
 export function unknownVariables(
-  env: SettingsSource['env'],
-  options: { prefix: string; known: readonly string[] },
+  known: readonly string[],
+  { env, naming: { prefix } }: SettingsSource,
 ): SettingMistake[] {
-  const { prefix, known } = options
   const stems = known.map((name) => name.slice(prefix.length))
   return Object.keys(env)
     .filter((name) => name.startsWith(prefix) && !known.includes(name))
@@ -106,18 +118,19 @@ export function unknownVariables(
 
 /** Paths in the file that no setting has, each with the nearest one that exists. */
 export function unknownPaths(
-  file: SettingsSource['file'],
   known: readonly string[],
+  { file, naming }: SettingsSource,
 ): SettingMistake[] {
+  const paths = known.map((variable) => pathOf(variable, naming))
   return [...file.keys()]
-    .filter((path) => !known.includes(path))
-    .map((path) => ({ name: path, message: unknownMessage(nearestPath(path, known)) }))
+    .filter((path) => !paths.includes(path))
+    .map((path) => ({ name: path, message: unknownMessage(nearestPath(path, paths)) }))
 }
 
-/** Also a path whose start or end is a setting: `control.host` means `control`. */
+/** Also a path above or below a setting: `control.host` means `control`. */
 function nearestPath(path: string, known: readonly string[]): string | undefined {
   const related = known.find((name) => path.startsWith(`${name}.`) || name.startsWith(`${path}.`))
-  return nearestName(path, known) ?? related
+  return related ?? nearestName(path, known)
 }
 
 function unknownMessage(nearest: string | undefined): string {
