@@ -12,6 +12,7 @@ const PROGRAMS = {
   chromium: 'chromium',
   curl: 'curl',
   haproxy: 'haproxy',
+  'nghttp2-client': 'h2load',
   nginx: 'nginx',
   openssl: 'openssl',
   pebble: 'pebble',
