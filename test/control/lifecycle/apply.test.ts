@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest'
+
+import { applyOutcome, applyOwnership } from '#control/lifecycle/apply.ts'
+import type { StepOutcome } from '#control/lifecycle/issuance-steps.ts'
+import { chainOf } from '#domain/custom-hostname.ts'
+import {
+  aCertificate,
+  aHostname,
+  anActiveHostname,
+  anOrder,
+  NOON,
+  withIssuance,
+} from '#test/records.ts'
+
+const now = NOON + 1_000
+const ordered = {
+  state: 'ordered',
+  order: anOrder(),
+  since: NOON,
+  attempts: 0,
+  nextAt: NOON,
+  failures: 0,
+} as const
+
+describe('applyOutcome', () => {
+  it('opens the order of one chain and leaves the other alone', () => {
+    const outcome: StepOutcome = {
+      kind: 'event',
+      event: { type: 'order-opened', order: anOrder() },
+    }
+    const update = applyOutcome(aHostname(), { keyAlgorithm: 'ecdsa', outcome, now })
+    expect(update && chainOf(update.record, 'ecdsa')?.issuance.state).toBe('ordered')
+    expect(update && chainOf(update.record, 'rsa')?.issuance.state).toBe('scheduled')
+  })
+
+  it('lets the waiting sibling go on once the name is authorized', () => {
+    const waiting = { state: 'scheduled', nextAt: NOON + 60_000, failures: 0 } as const
+    const record = withIssuance(withIssuance(aHostname(), 'ecdsa', ordered), 'rsa', waiting)
+    const event = { type: 'authorized', certificateId: 'c', sealedKey: '' } as const
+    const update = applyOutcome(record, {
+      keyAlgorithm: 'ecdsa',
+      outcome: { kind: 'event', event },
+      now,
+    })
+    expect(update && chainOf(update.record, 'rsa')?.issuance).toMatchObject({ nextAt: now })
+  })
+
+  it('lets the waiting sibling go on when the validation failed', () => {
+    const waiting = { state: 'scheduled', nextAt: NOON + 60_000, failures: 0 } as const
+    const record = withIssuance(withIssuance(aHostname(), 'ecdsa', ordered), 'rsa', waiting)
+    const event = { type: 'failed', problem: 'no', retryAt: now + 60_000 } as const
+    const update = applyOutcome(record, {
+      keyAlgorithm: 'ecdsa',
+      outcome: { kind: 'event', event },
+      now,
+    })
+    expect(update && chainOf(update.record, 'rsa')?.issuance).toMatchObject({ nextAt: now })
+  })
+
+  it('stores a signed certificate, publishes it, and drops the one it replaces', () => {
+    const active = anActiveHostname()
+    const old = chainOf(active, 'rsa')?.certificate?.id
+    const record = withIssuance(active, 'rsa', {
+      state: 'finalizing',
+      order: anOrder(),
+      since: NOON,
+      nextAt: NOON,
+      failures: 0,
+      certificateId: 'new',
+      sealedKey: '',
+    })
+    const certificate = { ...aCertificate(record, 'rsa'), id: 'new' }
+    const outcome: StepOutcome = { kind: 'signed', certificate, renewAt: now + 1 }
+    const update = applyOutcome(record, { keyAlgorithm: 'rsa', outcome, now })
+    expect(update?.addCertificates).toEqual([certificate])
+    expect(update?.removeCertificates).toEqual([old])
+    expect(update?.record.deployment.serial).toBeGreaterThan(record.deployment.serial)
+    expect(update && chainOf(update.record, 'rsa')).toMatchObject({
+      certificate: { id: 'new' },
+      issuance: { state: 'deploying', serial: update?.record.deployment.serial },
+    })
+  })
+
+  it('drops a certificate for a key that the record no longer waits for', () => {
+    const record = anActiveHostname()
+    const outcome: StepOutcome = {
+      kind: 'signed',
+      certificate: aCertificate(record, 'rsa'),
+      renewAt: now,
+    }
+    expect(applyOutcome(record, { keyAlgorithm: 'rsa', outcome, now })).toBeUndefined()
+  })
+
+  it('changes nothing of a hostname that is being removed', () => {
+    const record = aHostname({ removal: { requestedAt: NOON, serial: 2 } })
+    const outcome: StepOutcome = {
+      kind: 'event',
+      event: { type: 'order-opened', order: anOrder() },
+    }
+    expect(applyOutcome(record, { keyAlgorithm: 'ecdsa', outcome, now })).toBeUndefined()
+    expect(applyOwnership(record, { type: 'proved', by: 'http', serial: 0 }, now)).toBeUndefined()
+  })
+})
+
+describe('applyOwnership', () => {
+  it('publishes a proof with the serial that will carry it', () => {
+    const record = aHostname()
+    const update = applyOwnership(record, { type: 'proved', by: 'cname', serial: 0 }, now)
+    const serial = update?.record.deployment.serial ?? 0
+    expect(serial).toBeGreaterThan(record.deployment.serial)
+    expect(update?.record.ownership).toEqual({ state: 'verified', at: now, by: 'cname', serial })
+  })
+
+  it('does not publish anything when a look found nothing', () => {
+    const record = aHostname()
+    const update = applyOwnership(record, { type: 'not-proved', errors: ['no'] }, now)
+    expect(update?.record.deployment.serial).toBe(record.deployment.serial)
+    expect(update?.record.ownership).toMatchObject({
+      state: 'pending',
+      attempts: 1,
+      errors: ['no'],
+    })
+  })
+})
