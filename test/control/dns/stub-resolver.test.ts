@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { MAX_CNAME_HOPS, type Resolver } from '#control/dns/resolver.ts'
+import { createStubResolver } from '#control/dns/stub-resolver.ts'
+import { parseHostname, type Hostname } from '#domain/hostname.ts'
+import { startDnsServer, type DnsRecords, type DnsServer } from '#test/dns-server.ts'
+
+const never = new AbortController().signal
+const name = (text: string): Hostname => parseHostname(text, { allowReservedTlds: true })
+
+let server: DnsServer
+let resolver: Resolver
+
+beforeAll(async () => {
+  server = await startDnsServer({
+    'both.test': { A: ['192.0.2.1', '192.0.2.2'], AAAA: ['2001:db8::1'] },
+    'four.test': { A: ['192.0.2.4'] },
+    'alias.test': { CNAME: 'middle.test' },
+    'middle.test': { CNAME: 'Four.TEST' },
+    'dangling.test': { CNAME: 'nowhere.test' },
+    'hanging.test': { CNAME: 'broken.test' },
+    'text.test': { TXT: ['first', 'second'] },
+    'broken.test': 'servfail',
+    'closed.test': 'refused',
+    'quiet.test': 'silent',
+    'loop-a.test': { CNAME: 'loop-b.test' },
+    'loop-b.test': { CNAME: 'loop-a.test' },
+    'self.test': { CNAME: 'self.test' },
+    ...endlessChain(),
+  })
+  resolver = createStubResolver({ servers: [server.address], timeoutMs: 50, tries: 1 })
+})
+
+afterAll(() => server.close())
+
+describe('looking up addresses', () => {
+  it('puts IPv6 before IPv4', async () => {
+    expect(await resolver.resolveAddresses(name('both.test'), never)).toEqual({
+      outcome: 'found',
+      values: [
+        { address: '2001:db8::1', family: 6 },
+        { address: '192.0.2.1', family: 4 },
+        { address: '192.0.2.2', family: 4 },
+      ],
+    })
+  })
+
+  it('is content with one family, and follows aliases', async () => {
+    const values = [{ address: '192.0.2.4', family: 4 }]
+    const found = { outcome: 'found', values }
+    expect(await resolver.resolveAddresses(name('four.test'), never)).toEqual(found)
+    expect(await resolver.resolveAddresses(name('alias.test'), never)).toEqual(found)
+  })
+
+  it.each([
+    ['none.test', 'nxdomain'],
+    ['text.test', 'nodata'],
+    ['broken.test', 'servfail'],
+    ['closed.test', 'servfail'],
+    ['quiet.test', 'timeout'],
+  ])('says of %s: %s', async (text, outcome) => {
+    expect(await resolver.resolveAddresses(name(text), never)).toEqual({ outcome })
+  })
+
+  it('sees a change at once: nothing is cached', async () => {
+    server.set('moving.test', { A: ['192.0.2.10'] })
+    await resolver.resolveAddresses(name('moving.test'), never)
+    server.set('moving.test', { A: ['192.0.2.11'] })
+    const values = [{ address: '192.0.2.11', family: 4 }]
+    const after = await resolver.resolveAddresses(name('moving.test'), never)
+    expect(after).toEqual({ outcome: 'found', values })
+  })
+
+  it('answers for .localhost without asking anyone (RFC 6761)', async () => {
+    const before = server.questions.length
+    for (const text of ['demo.localhost', 'a.b.localhost']) {
+      const loopback = await resolver.resolveAddresses(name(text), never)
+      expect(loopback).toMatchObject({ values: [{ address: '::1' }, { address: '127.0.0.1' }] })
+      expect(await resolver.resolveCname(name(text), never)).toEqual({ outcome: 'nodata' })
+      expect(await resolver.resolveTxt(name(text), never)).toEqual({ outcome: 'nodata' })
+    }
+    expect(server.questions.slice(before)).toEqual([])
+  })
+
+  it('rejects with the reason of an aborted signal, before and during the look-up', async () => {
+    const reason = new Error('stopped')
+    const early = resolver.resolveAddresses(name('four.test'), AbortSignal.abort(reason))
+    await expect(early).rejects.toBe(reason)
+    const controller = new AbortController()
+    const late = resolver.resolveAddresses(name('quiet.test'), controller.signal)
+    controller.abort(reason)
+    await expect(late).rejects.toBe(reason)
+  })
+
+  it('says servfail when no server listens', async () => {
+    const gone = await startDnsServer()
+    await gone.close()
+    const orphan = createStubResolver({ servers: [gone.address], timeoutMs: 50, tries: 1 })
+    const { outcome } = await orphan.resolveAddresses(name('four.test'), never)
+    expect(['servfail', 'timeout']).toContain(outcome)
+  })
+})
+
+describe('following CNAME records', () => {
+  it('returns every target in order, in normal form', async () => {
+    const values = ['middle.test', 'four.test']
+    const found = await resolver.resolveCname(name('alias.test'), never)
+    expect(found).toEqual({ outcome: 'found', values })
+  })
+
+  it('says nodata for a name with other records, nxdomain for no name', async () => {
+    expect(await resolver.resolveCname(name('four.test'), never)).toEqual({ outcome: 'nodata' })
+    expect(await resolver.resolveCname(name('none.test'), never)).toEqual({ outcome: 'nxdomain' })
+  })
+
+  it.each([
+    ['dangling.test', ['nowhere.test'], 'nxdomain'],
+    ['hanging.test', ['broken.test'], 'servfail'],
+    ['loop-a.test', ['loop-b.test', 'loop-a.test'], 'loop'],
+    ['self.test', ['self.test'], 'loop'],
+  ])('returns what it could follow from %s', async (text, values, endsBy) => {
+    const found = await resolver.resolveCname(name(text), never)
+    expect(found).toEqual({ outcome: 'found', values, endsBy })
+  })
+
+  it('stops after a bounded number of records', async () => {
+    const found = await resolver.resolveCname(name('hop-0.test'), never)
+    expect(found).toMatchObject({ outcome: 'found', endsBy: 'loop' })
+    expect(found.outcome === 'found' && found.values.length).toBe(MAX_CNAME_HOPS)
+  })
+})
+
+describe('looking up TXT records', () => {
+  it('returns each record as one string', async () => {
+    const found = await resolver.resolveTxt(name('text.test'), never)
+    expect(found).toEqual({ outcome: 'found', values: ['first', 'second'] })
+  })
+})
+
+function endlessChain(): Record<string, DnsRecords> {
+  const hops = Array.from({ length: 3 * MAX_CNAME_HOPS }, (_, i) => i)
+  return Object.fromEntries(hops.map((i) => [`hop-${i}.test`, { CNAME: `hop-${i + 1}.test` }]))
+}
