@@ -1,4 +1,4 @@
-import { HostnameError, parseHostname, type Hostname } from './hostname.ts'
+import { HostnameError, normaliseServerName, parseHostname, type Hostname } from './hostname.ts'
 
 /**
  * Where requests of a hostname go.
@@ -69,7 +69,8 @@ function parseHost(host: string, options: ParseOriginOptions): string {
       `must be a host name, not an IP address: ${JSON.stringify(host)}`,
     )
   }
-  if (options.allowReservedTlds && host.toLowerCase() === 'localhost') return 'localhost'
+  const single = host.includes('.') ? undefined : normaliseServerName(host)
+  if (options.allowReservedTlds && single !== undefined) return single
   try {
     return parseHostname(host, options)
   } catch (cause) {
@@ -78,7 +79,10 @@ function parseHost(host: string, options: ParseOriginOptions): string {
   }
 }
 
+const OCTET = /^(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/
+
 function isIpAddress(host: string): boolean {
-  if (!host.startsWith('[')) return host.split('.').every((part) => Number(part) <= 255)
+  // A leading zero would mean octal to one resolver and decimal to another (RFC 6943 section 3.1.1).
+  if (!host.startsWith('[')) return host.split('.').every((part) => OCTET.test(part))
   return URL.canParse(`http://${host}/`)
 }
