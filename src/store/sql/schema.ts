@@ -24,6 +24,8 @@ export interface ZoneTable {
   id: string
   name: string
   created_at: number
+  /** Kept with each hostname made and removed: counting a million takes too long. */
+  hostname_count: Generated<number>
   document: string
   document_version: number
 }

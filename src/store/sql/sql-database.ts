@@ -8,6 +8,8 @@ import type { Schema } from './schema.ts'
  */
 export interface SqlDatabase {
   readonly dialect: SqlDialect
+  /** The file or address, for messages; no password in it. */
+  readonly location: string
   /**
    * Runs single statements that only read. They see everything committed before and nothing else.
    *

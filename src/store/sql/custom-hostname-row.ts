@@ -1,0 +1,119 @@
+import type { Selectable } from 'kysely'
+
+import { dueAt, type CustomHostname } from '#domain/custom-hostname.ts'
+import { parseHostname } from '#domain/hostname.ts'
+import { hostnameStatus, sslStatus, type SslStatus } from '#domain/status.ts'
+
+import { StoreError } from '../store.ts'
+import { DOCUMENT_VERSION, parseDocument, renderDocument } from './custom-hostname-document.ts'
+import type { CustomHostnameTable, HostnameIndexColumns } from './schema.ts'
+
+export type CustomHostnameRow = Omit<Selectable<CustomHostnameTable>, 'lease_until'>
+
+/** The whole row of a record, without the lease, which is not the record's. */
+export function toRow(record: CustomHostname): CustomHostnameRow {
+  const { published, serial, appliedSerial } = record.deployment
+  return {
+    id: record.id,
+    zone_id: record.zoneId,
+    hostname: record.hostname,
+    created_at: record.createdAt,
+    serial,
+    published_serial: published?.serial ?? null,
+    published_change_id: published?.changeId ?? null,
+    applied_serial: appliedSerial,
+    document: renderDocument(record),
+    document_version: DOCUMENT_VERSION,
+    ...deriveIndexColumns(record),
+  }
+}
+
+/** The columns that a record is read from. */
+export const RECORD_COLUMNS = [
+  'id',
+  'zone_id',
+  'hostname',
+  'created_at',
+  'serial',
+  'published_serial',
+  'published_change_id',
+  'applied_serial',
+  'document',
+  'document_version',
+] as const satisfies readonly (keyof CustomHostnameRow)[]
+
+/** @throws {StoreError} `corrupt` */
+export function fromRow(
+  row: Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>,
+): CustomHostname {
+  try {
+    return {
+      id: row.id,
+      zoneId: row.zone_id,
+      hostname: parseHostname(row.hostname, { allowReservedTlds: true }),
+      createdAt: row.created_at,
+      ...parseDocument(row.document, row.document_version),
+      deployment: {
+        serial: row.serial,
+        published: publishedOf(row),
+        appliedSerial: row.applied_serial,
+      },
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new StoreError('corrupt', `Cannot read the custom hostname ${row.id}: ${reason}`, {
+      cause,
+    })
+  }
+}
+
+function publishedOf(
+  row: Pick<CustomHostnameRow, 'published_serial' | 'published_change_id'>,
+): CustomHostname['deployment']['published'] {
+  const { published_serial: serial, published_change_id: changeId } = row
+  return serial === null || changeId === null ? undefined : { serial, changeId }
+}
+
+/** The one place where index columns come from; every write of a record goes through it. */
+export function deriveIndexColumns(record: CustomHostname): HostnameIndexColumns {
+  return {
+    due_at: dueAt(record) ?? null,
+    hostname_status: hostnameStatus(record),
+    ssl_status: sslStatus(record, -Infinity) ?? null,
+    ssl_overdue_at: firstInstantOf(record, 'deployment_timed_out'),
+    ssl_expires_at: firstInstantOf(record, 'expired'),
+    has_ssl: record.ssl ? 1 : 0,
+    wildcard: record.ssl?.wildcard ? 1 : 0,
+    certificate_authority: record.ssl?.certificateAuthority ?? null,
+    custom_origin_server: record.customOriginServer?.toLowerCase() ?? null,
+    holds_name: record.ownership.state === 'deleted' ? 0 : 1,
+    deployment_order: deploymentOrderOf(record),
+  }
+}
+
+/**
+ * When `sslStatus` will turn to `status` if nothing else happens. It changes by itself only where a
+ * certificate ends or a deployment's deadline passes.
+ */
+function firstInstantOf(record: CustomHostname, status: SslStatus): number | null {
+  const instants = record.chains.flatMap(({ certificate, issuance }) => [
+    ...(certificate ? [certificate.notAfter] : []),
+    ...(issuance.state === 'deploying' ? [issuance.nextAt] : []),
+  ])
+  const ordered = instants.sort((a, b) => a - b)
+  return ordered.find((instant) => sslStatus(record, instant) === status) ?? null
+}
+
+/**
+ * First the removals that only wait to be taken out of the store, then what waits for the edges, the
+ * oldest change first, so that those whom the edges have reached are never behind those whom they
+ * have not; last what was not yet published.
+ */
+function deploymentOrderOf(record: CustomHostname): string | null {
+  const { serial, published, appliedSerial } = record.deployment
+  if (published && published.serial > appliedSerial) return `1 ${published.changeId}`
+  if (appliedSerial < serial) return UNPUBLISHED
+  return record.removal ? '0' : null
+}
+
+export const UNPUBLISHED = '2'

@@ -1,0 +1,247 @@
+import type { Kysely } from 'kysely'
+
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { Hostname } from '#domain/hostname.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+
+import {
+  StoreError,
+  type HostnameChange,
+  type HostnameFilter,
+  type HostnameStore,
+  type HostnameUpdate,
+  type Page,
+  type PageOf,
+} from '../store.ts'
+import { addCertificates, removeCertificates } from './certificate-store.ts'
+import { fromRow, RECORD_COLUMNS, toRow, type CustomHostnameRow } from './custom-hostname-row.ts'
+import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
+import { countHostnames, listHostnameRows } from './hostname-list.ts'
+import { enqueue } from './outbox.ts'
+import { checkCount } from './page.ts'
+import type { Schema } from './schema.ts'
+import type { SqlDatabase } from './sql-database.ts'
+
+const DEFAULT_BATCH = 500
+const MAX_BATCH = 10_000
+
+type RecordRow = Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>
+
+export interface HostnameStoreOptions {
+  clock: Clock
+  log: Logger
+}
+
+export class SqlHostnameStore implements HostnameStore {
+  readonly #database: SqlDatabase
+  readonly #clock: Clock
+  readonly #log: Logger
+
+  constructor(database: SqlDatabase, { clock, log }: HostnameStoreOptions) {
+    this.#database = database
+    this.#clock = clock
+    this.#log = log
+  }
+
+  find(id: string): Promise<CustomHostname | undefined> {
+    return this.#database.read((db) => findRecord(db, id))
+  }
+
+  async findByName(hostname: Hostname): Promise<CustomHostname | undefined> {
+    const row = await this.#database.read((db) =>
+      selectRecords(db)
+        .where('hostname', '=', hostname)
+        .where('hostname_status', 'not in', ['deleted', 'pending_deletion'])
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst(),
+    )
+    return row && fromRow(row)
+  }
+
+  async listByName(hostname: Hostname): Promise<CustomHostname[]> {
+    const rows = await this.#database.read((db) =>
+      selectRecords(db)
+        .where('hostname', '=', hostname)
+        .orderBy('created_at')
+        .orderBy('id')
+        .execute(),
+    )
+    return rows.map(fromRow)
+  }
+
+  async list(zoneId: string, filter: HostnameFilter, page: Page): Promise<PageOf<CustomHostname>> {
+    const now = this.#clock.now()
+    const query = { zoneId, filter, page, now }
+    const { rows, total } = await this.#database.read((db) => listHostnameRows(db, query))
+    return { items: this.#readable(rows), total }
+  }
+
+  async *all(options: { batchSize?: number } = {}): AsyncGenerator<CustomHostname[]> {
+    const { batchSize = DEFAULT_BATCH } = options
+    checkCount('batchSize', batchSize, MAX_BATCH)
+    let after = ''
+    for (;;) {
+      const rows = await this.#readAfter(after, batchSize)
+      const last = rows.at(-1)
+      if (!last) return
+      yield this.#readable(rows)
+      after = last.id
+    }
+  }
+
+  count(zoneId: string): Promise<number> {
+    return this.#database.read((db) => countHostnames(db, zoneId))
+  }
+
+  async create(record: CustomHostname, options: { leaseUntil?: number } = {}): Promise<void> {
+    await withDuplicateNamed(record, () =>
+      this.#database.transact(async (db) => {
+        await countIn(db, record)
+        await db
+          .insertInto('custom_hostnames')
+          .values({ ...toRow(record), lease_until: options.leaseUntil ?? 0 })
+          .execute()
+        await enqueue(db, { hostnameId: record.id, serial: record.deployment.serial })
+      }),
+    )
+  }
+
+  update(id: string, change: HostnameChange): Promise<CustomHostname | undefined> {
+    return this.#database.transact(async (db) => {
+      const before = await findRecord(db, id)
+      const update = before && change(before)
+      if (!update) return before
+      await writeUpdate(db, before, update)
+      return update.record
+    })
+  }
+
+  remove(id: string): Promise<boolean> {
+    return this.#database.transact(async (db) => {
+      const removed = await db
+        .deleteFrom('custom_hostnames')
+        .where('id', '=', id)
+        .returning('zone_id')
+        .executeTakeFirst()
+      if (!removed) return false
+      await db
+        .updateTable('zones')
+        .set((eb) => ({ hostname_count: eb('hostname_count', '-', 1) }))
+        .where('id', '=', removed.zone_id)
+        .execute()
+      return true
+    })
+  }
+
+  async claimDue(
+    now: number,
+    { leaseMs, limit }: { leaseMs: number; limit: number },
+  ): Promise<CustomHostname[]> {
+    checkCount('limit', limit, MAX_BATCH)
+    const rows = await this.#database.transact((db) => claimDueRows(db, { now, leaseMs, limit }))
+    return this.#readable(rows)
+  }
+
+  async claim(id: string, now: number, leaseMs: number): Promise<CustomHostname | undefined> {
+    const row = await this.#database.transact((db) => claimRow(db, { id, now, leaseMs }))
+    return row && fromRow(row)
+  }
+
+  async release(id: string): Promise<void> {
+    await this.#database.transact((db) =>
+      db.updateTable('custom_hostnames').set({ lease_until: 0 }).where('id', '=', id).execute(),
+    )
+  }
+
+  nextDueAt(): Promise<number | undefined> {
+    return this.#database.read(readNextDueAt)
+  }
+
+  async listUndeployed(limit: number): Promise<CustomHostname[]> {
+    checkCount('limit', limit, MAX_BATCH)
+    const rows = await this.#database.read((db) =>
+      selectRecords(db)
+        .where('deployment_order', 'is not', null)
+        .orderBy('deployment_order')
+        .orderBy('id')
+        .limit(limit)
+        .execute(),
+    )
+    return this.#readable(rows)
+  }
+
+  #readAfter(after: string, limit: number): Promise<RecordRow[]> {
+    return this.#database.read((db) =>
+      selectRecords(db).where('id', '>', after).orderBy('id').limit(limit).execute(),
+    )
+  }
+
+  /** One record that cannot be understood must not hold up the others. */
+  #readable(rows: readonly RecordRow[]): CustomHostname[] {
+    return rows.flatMap((row) => {
+      try {
+        return [fromRow(row)]
+      } catch (error) {
+        this.#log.error({ err: error, hostnameId: row.id }, 'custom hostname skipped: unreadable')
+        return []
+      }
+    })
+  }
+}
+
+function selectRecords(db: Kysely<Schema>) {
+  return db.selectFrom('custom_hostnames').select(RECORD_COLUMNS)
+}
+
+async function findRecord(db: Kysely<Schema>, id: string): Promise<CustomHostname | undefined> {
+  const row = await selectRecords(db).where('id', '=', id).executeTakeFirst()
+  return row && fromRow(row)
+}
+
+/** Counts the new record in its zone, which also tells whether there is such a zone. */
+async function countIn(db: Kysely<Schema>, { hostname, zoneId }: CustomHostname): Promise<void> {
+  const { numUpdatedRows } = await db
+    .updateTable('zones')
+    .set((eb) => ({ hostname_count: eb('hostname_count', '+', 1) }))
+    .where('id', '=', zoneId)
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows > 0n) return
+  throw new StoreError('no-such-zone', `Cannot create ${hostname}: there is no zone ${zoneId}`)
+}
+
+async function writeUpdate(
+  db: Kysely<Schema>,
+  before: CustomHostname,
+  { record, addCertificates: added = [], removeCertificates: removed = [] }: HostnameUpdate,
+): Promise<void> {
+  const { id, zoneId } = before
+  if (record.id !== id || record.zoneId !== zoneId) {
+    throw new TypeError(`Cannot change the id or the zone of the custom hostname ${id}`)
+  }
+  if (added.some((certificate) => certificate.hostnameId !== id)) {
+    throw new TypeError(`Cannot add another hostname's certificate to ${id}`)
+  }
+  await withDuplicateNamed(record, () =>
+    db.updateTable('custom_hostnames').set(toRow(record)).where('id', '=', id).execute(),
+  )
+  await addCertificates(db, added)
+  await removeCertificates(db, { hostnameId: id, ids: removed })
+  const { serial } = record.deployment
+  if (serial > before.deployment.serial) await enqueue(db, { hostnameId: id, serial })
+}
+
+async function withDuplicateNamed(
+  { id, hostname, zoneId }: CustomHostname,
+  write: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await write()
+  } catch (cause) {
+    if (!(cause instanceof StoreError) || cause.kind !== 'duplicate') throw cause
+    const message = `Cannot write the custom hostname ${id}: zone ${zoneId} has ${hostname} already, or the id is taken`
+    throw new StoreError('duplicate', message, { cause })
+  }
+}

@@ -1,0 +1,74 @@
+import { systemClock, type Clock } from '#lib/clock.ts'
+import { silentLogger, type Logger } from '#lib/log.ts'
+import type { Sealer } from '#lib/sealing.ts'
+
+import type { Store } from '../store.ts'
+import { SqlCertificateStore } from './certificate-store.ts'
+import { SqlHostnameStore } from './hostname-store.ts'
+import { migrate } from './migrate.ts'
+import { migrations } from './migrations/migrations.ts'
+import { SqlOutbox } from './outbox.ts'
+import { checkSecretKey, SqlSecretStore } from './secret-store.ts'
+import type { SqlDatabase } from './sql-database.ts'
+import { openSqliteDatabase } from './sqlite/sqlite-database.ts'
+import { SqlZoneStore } from './zone-store.ts'
+
+export interface SqlStoreOptions {
+  /** The SQLite file; made, with its folder, where it is missing. */
+  path: string
+  /** Seals the values of `secrets`. */
+  sealer: Sealer
+  /** @default the system's */
+  clock?: Clock
+  /** @default silent */
+  log?: Logger
+}
+
+/**
+ * Opens the store and brings its tables up to date.
+ *
+ * @throws {StoreError} `unavailable`, `corrupt`, `newer-schema`, `wrong-key`; each names the file
+ */
+export async function openSqlStore(options: SqlStoreOptions): Promise<Store> {
+  const { path, sealer, clock = systemClock, log = silentLogger } = options
+  const database = openSqliteDatabase(path)
+  try {
+    const { from, to } = await migrate(database, { migrations, now: clock.now() })
+    if (from < to) log.info({ database: path, from, to }, 'database schema brought up to date')
+    const store = new SqlStore(database, { sealer, clock, log })
+    await checkSecretKey(store.secrets, database.location)
+    return store
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+class SqlStore implements Store {
+  readonly zones: SqlZoneStore
+  readonly hostnames: SqlHostnameStore
+  readonly certificates: SqlCertificateStore
+  readonly outbox: SqlOutbox
+  readonly secrets: SqlSecretStore
+  readonly #database: SqlDatabase
+
+  constructor(
+    database: SqlDatabase,
+    { sealer, clock, log }: { sealer: Sealer; clock: Clock; log: Logger },
+  ) {
+    this.#database = database
+    this.zones = new SqlZoneStore(database)
+    this.hostnames = new SqlHostnameStore(database, { clock, log })
+    this.certificates = new SqlCertificateStore(database)
+    this.outbox = new SqlOutbox(database)
+    this.secrets = new SqlSecretStore(database, sealer)
+  }
+
+  close(): Promise<void> {
+    return this.#database.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

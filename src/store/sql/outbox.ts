@@ -1,0 +1,127 @@
+import { setImmediate } from 'node:timers/promises'
+
+import type { Kysely } from 'kysely'
+
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+
+import type { Outbox, OutboxRow } from '../store.ts'
+import { fromRow, RECORD_COLUMNS, toRow } from './custom-hostname-row.ts'
+import { checkCount } from './page.ts'
+import type { Schema } from './schema.ts'
+import type { SqlDatabase } from './sql-database.ts'
+
+const MAX_LISTED = 10_000
+/** Rows between two breaths of the event loop, in one transaction all the same. */
+const BATCH = 5_000
+
+export class SqlOutbox implements Outbox {
+  readonly #database: SqlDatabase
+
+  constructor(database: SqlDatabase) {
+    this.#database = database
+  }
+
+  async list(limit: number): Promise<OutboxRow[]> {
+    checkCount('limit', limit, MAX_LISTED)
+    const rows = await this.#database.read((db) =>
+      db
+        .selectFrom('outbox')
+        .select(['hostname_id', 'serial'])
+        .orderBy('position')
+        .limit(limit)
+        .execute(),
+    )
+    return rows.map(({ hostname_id: hostnameId, serial }) => ({ hostnameId, serial }))
+  }
+
+  complete({ hostnameId, serial }: OutboxRow, changeId: string): Promise<void> {
+    return this.#database.transact(async (db) => {
+      await db
+        .deleteFrom('outbox')
+        .where('hostname_id', '=', hostnameId)
+        .where('serial', '<=', serial)
+        .execute()
+      const row = await db
+        .selectFrom('custom_hostnames')
+        .select(RECORD_COLUMNS)
+        .where('id', '=', hostnameId)
+        .executeTakeFirst()
+      if (!row) return
+      const record = withPublished(fromRow(row), { serial, changeId })
+      const columns = toRow(record)
+      await db.updateTable('custom_hostnames').set(columns).where('id', '=', hostnameId).execute()
+    })
+  }
+
+  enqueueAll(): Promise<number> {
+    return this.#database.transact(async (db) => {
+      let after = ''
+      let count = 0
+      for (;;) {
+        const ids = await idsAfter(db, after)
+        const last = ids.at(-1)
+        if (last === undefined) return count
+        await enqueueRange(db, { after, last })
+        after = last
+        count += ids.length
+        await setImmediate()
+      }
+    })
+  }
+}
+
+/** Writes the row that says so, or moves the open one to this serial; it keeps its place. */
+export async function enqueue(db: Kysely<Schema>, row: OutboxRow): Promise<void> {
+  const { hostnameId, serial } = row
+  await db
+    .insertInto('outbox')
+    .values({ hostname_id: hostnameId, serial })
+    .onConflict((conflict) => conflict.column('hostname_id').doUpdateSet({ serial }))
+    .execute()
+}
+
+/** A later place in the change log counts also for the same serial: it was published again. */
+function withPublished(
+  record: CustomHostname,
+  next: { serial: number; changeId: string },
+): CustomHostname {
+  const { deployment } = record
+  const { published } = deployment
+  const isNewer =
+    !published ||
+    next.serial > published.serial ||
+    (next.serial === published.serial && next.changeId > published.changeId)
+  return isNewer ? { ...record, deployment: { ...deployment, published: next } } : record
+}
+
+async function idsAfter(db: Kysely<Schema>, after: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('custom_hostnames')
+    .select('id')
+    .where('id', '>', after)
+    .orderBy('id')
+    .limit(BATCH)
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
+async function enqueueRange(
+  db: Kysely<Schema>,
+  { after, last }: { after: string; last: string },
+): Promise<void> {
+  await db
+    .insertInto('outbox')
+    .columns(['hostname_id', 'serial'])
+    .expression((eb) =>
+      eb
+        .selectFrom('custom_hostnames')
+        .select(['id', 'serial'])
+        .where('id', '>', after)
+        .where('id', '<=', last)
+        .orderBy('id'),
+    )
+    .onConflict((conflict) =>
+      conflict.column('hostname_id').doUpdateSet((eb) => ({ serial: eb.ref('excluded.serial') })),
+    )
+    .execute()
+}
