@@ -91,12 +91,12 @@ function collectValue(node: Node | null, path: string, into: Collected): void {
     into.mistakes.push({ name: path, message })
   } else if (into.values.has(path)) {
     into.mistakes.push({ name: path, message: 'is set twice' })
-  } else {
+  } else if (texts.length > 1 || texts[0]) {
     into.values.set(path, texts.join(','))
   }
 }
 
-/** The text of a scalar; an empty value is the empty text; undefined for anything else. */
+/** The text of a scalar; undefined for anything else. An empty value counts as not set. */
 function textOf(node: unknown): string | undefined {
   if (node === null) return ''
   return isScalar(node) && (typeof node.value === 'string' || node.value === null)

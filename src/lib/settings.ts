@@ -124,7 +124,10 @@ export function unknownPaths(
   const paths = known.map((variable) => pathOf(variable, naming))
   return [...file.keys()]
     .filter((path) => !paths.includes(path))
-    .map((path) => ({ name: path, message: unknownMessage(nearestPath(path, paths)) }))
+    .map((path) => {
+      const asVariable = paths[known.indexOf(path)]
+      return { name: path, message: unknownMessage(asVariable ?? nearestPath(path, paths)) }
+    })
 }
 
 /** Also a path above or below a setting: `control.host` means `control`. */
