@@ -1,0 +1,9 @@
+import type { DirectoryPublisher, EdgeDirectory } from '#directory/directory.ts'
+
+/** A fresh directory, never filled, with a way to lose it. */
+export interface DirectoryUnderTest extends AsyncDisposable {
+  openEdge(): Promise<EdgeDirectory>
+  openPublisher(options?: { changeLogLength?: number }): Promise<DirectoryPublisher>
+  /** All of it is gone, as after a deleted file or FLUSHALL. */
+  lose(): Promise<void>
+}
