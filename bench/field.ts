@@ -14,10 +14,8 @@ export const HOSTNAME = 'bench.localhost'
 /** The origin and the certificates that all share, in a temporary directory. */
 export interface Field extends AsyncDisposable {
   readonly directory: string
-  /** Closed with the field, the newest first. */
-  add(opponent: Opponent): Promise<Subject>
-  settingFor(name: string): Promise<Setting>
-  defer(close: () => Promise<void>): void
+  /** Starts it; closed with the field, the newest first. */
+  add(opponent: Pick<Opponent, 'name' | 'start'>): Promise<Subject>
 }
 
 export async function prepareField(): Promise<Field> {
@@ -50,13 +48,11 @@ function createField(stack: AsyncDisposableStack, shared: Shared): Field {
   }
   return {
     directory: shared.directory,
-    settingFor,
     async add(opponent) {
       const running = await opponent.start(await settingFor(opponent.name))
       stack.use(running)
       return { name: opponent.name, running, hostname: HOSTNAME }
     },
-    defer: (close) => stack.defer(close),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

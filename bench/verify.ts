@@ -23,7 +23,7 @@ const TIMEOUT_MS = 5_000
  * @returns one sentence for each thing that is wrong
  */
 export async function verify(
-  running: RunningOpponent,
+  running: Pick<RunningOpponent, 'port' | 'ca'>,
   hostname: string,
   protocols: readonly Protocol[],
 ): Promise<string[]> {

@@ -54,7 +54,7 @@ export function readOutput(
   text: string,
   expected: Pick<H2loadOptions, 'protocol' | 'requests' | 'bodyLength'>,
 ): LoadResult {
-  const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? Number.NaN)
+  const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0)
   const succeeded = number(/, (\d+) succeeded,/)
   const ok = number(/status codes: (\d+) 2xx,/)
   const bodyBytes = number(/\((\d+)\) data/)

@@ -11,8 +11,10 @@ export const caddy: Opponent = {
   packageName: 'caddy',
   protocols: ['http/1.1', 'h2'],
   async version() {
-    const { stdout } = await runToEnd(getProgram('caddy'), ['version'])
-    return /(\d+(?:\.\d+)+)/.exec(stdout)?.[1] ?? 'unknown'
+    const program = getProgram('caddy')
+    const { stdout: version } = await runToEnd(program, ['version'])
+    const { stdout: build } = await runToEnd(program, ['build-info'])
+    return `${/\d+(?:\.\d+)+/.exec(version)?.[0]} (Go ${/go(\d+(?:\.\d+)+)/.exec(build)?.[1]})`
   },
   start,
 }

@@ -13,6 +13,7 @@ import {
   waitForPort,
   type StartedProcess,
 } from '../processes.ts'
+import { NODE } from './node-version.ts'
 import type { Opponent, RunningOpponent, Setting } from './opponent.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
@@ -23,7 +24,7 @@ export const custos: Opponent = {
   name: 'Custos',
   protocols: ['http/1.1', 'h2'],
   async version() {
-    return `${commitOf(resolve(import.meta.dirname, '../..'))} on Node ${process.versions.node}`
+    return `${commitOf(resolve(import.meta.dirname, '../..'))} (${NODE})`
   },
   start: (setting) => startCustos(setting),
 }
@@ -46,15 +47,15 @@ export function commitOf(directory: string): string {
  */
 export async function startCustos(
   setting: Setting,
-  nodeOptions: readonly string[] = [],
+  extraEnvironment: Readonly<Record<string, string>> = {},
 ): Promise<RunningOpponent> {
   const { directory, port } = setting
   const controlPort = await freePort()
-  const server = startPinned(process.execPath, [...nodeOptions, MAIN, 'serve'], {
+  const server = startPinned(process.execPath, [MAIN, 'serve'], {
     cores: TEST_CORE,
     log: join(directory, 'log'),
     cwd: directory,
-    env: await environment(setting, controlPort),
+    env: { ...(await environment(setting, controlPort)), ...extraEnvironment },
   })
   try {
     await waitForPort(controlPort, server)

@@ -11,8 +11,9 @@ export const haproxy: Opponent = {
   packageName: 'haproxy',
   protocols: ['http/1.1', 'h2'],
   async version() {
-    const { stdout } = await runToEnd(getProgram('haproxy'), ['-v'])
-    return /version (\d+(?:\.\d+)*)/.exec(stdout)?.[1] ?? 'unknown'
+    const { stdout } = await runToEnd(getProgram('haproxy'), ['-vv'])
+    const openssl = /Running on OpenSSL version : (OpenSSL \S+)/.exec(stdout)?.[1]
+    return `${/version (\d+(?:\.\d+)*)/.exec(stdout)?.[1]} (${openssl})`
   },
   start,
 }

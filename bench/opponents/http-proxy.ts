@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import httpProxy from 'http-proxy'
 
 import { processTree, startPinned, TEST_CORE, waitForPort } from '../processes.ts'
+import { NODE } from './node-version.ts'
 import type { Opponent, RunningOpponent, Setting } from './opponent.ts'
 
 /** What most write in Node: `https` with http-proxy behind it. It speaks HTTP/1.1 only. */
@@ -16,7 +17,7 @@ export const nodeHttpProxy: Opponent = {
   async version() {
     const manifest: unknown = createRequire(import.meta.url)('http-proxy/package.json')
     const known = typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    return `${known ? String(manifest.version) : 'unknown'} on Node ${process.versions.node}`
+    return `${known ? String(manifest.version) : 'unknown'} (${NODE})`
   },
   start,
 }

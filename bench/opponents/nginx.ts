@@ -11,8 +11,10 @@ export const nginx: Opponent = {
   packageName: 'nginx',
   protocols: ['http/1.1', 'h2'],
   async version() {
-    const { stderr } = await runToEnd(getProgram('nginx'), ['-v'])
-    return /nginx\/(\S+)/.exec(stderr)?.[1] ?? 'unknown'
+    const { stderr } = await runToEnd(getProgram('nginx'), ['-V'])
+    const openssl =
+      /running with (OpenSSL \S+)/.exec(stderr) ?? /built with (OpenSSL \S+)/.exec(stderr)
+    return `${/nginx\/(\S+)/.exec(stderr)?.[1]} (${openssl?.[1]})`
   },
   start,
 }
