@@ -46,7 +46,7 @@ export interface Custos extends AsyncDisposable {
 
 export async function startCustos(options: CustosOptions = {}): Promise<Custos> {
   const { command = 'serve' } = options
-  const ownDir = options.env?.['CUSTOS_DATA_DIR'] === undefined ? await tempDir() : undefined
+  const ownDir = options.env?.['CUSTOS_DATA_DIR'] === undefined ? tempDir() : undefined
   const dataDir = options.env?.['CUSTOS_DATA_DIR'] ?? ownDir?.path ?? ''
   const [httpsPort, httpPort, controlPort] = [await freePort(), await freePort(), await freePort()]
   const env = {
@@ -98,7 +98,7 @@ export async function startCustos(options: CustosOptions = {}): Promise<Custos> 
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
       await exited
-      await ownDir?.[Symbol.asyncDispose]()
+      ownDir?.remove()
     },
   }
   if (options.waitReady ?? true) await untilReady(custos, command, env)

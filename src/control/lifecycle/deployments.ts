@@ -6,6 +6,8 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Store } from '#store/store.ts'
 
+import { finishOriginRemovals } from './origin-removal.ts'
+
 /**
  * Knows when a publication is applied by every live edge, and records it: that is what turns
  * `pending_deployment` into `active`, and what ends a removal.
@@ -110,9 +112,15 @@ class DeploymentWatcher implements Deployments {
 
   /** Finds what was published before this process started, or by another one. */
   async #sweep(): Promise<void> {
-    const { store, clock } = this.#options
+    const { store, clock, log } = this.#options
     if (clock.now() - this.#sweptAt < SWEEP_MS) return
-    for (const { id } of await store.hostnames.listUndeployed(SWEEP_LIMIT)) this.#open.add(id)
+    const undeployed = await store.hostnames.listUndeployed(SWEEP_LIMIT)
+    for (const { id } of undeployed) this.#open.add(id)
+    if (undeployed.length === 0) {
+      for (const { name } of await finishOriginRemovals(store)) {
+        log.info({ zone: name }, 'fallback origin removed')
+      }
+    }
     this.#sweptAt = clock.now()
   }
 

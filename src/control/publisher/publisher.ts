@@ -172,7 +172,9 @@ class OutboxPublisher implements Publisher {
     while (!this.#closing.signal.aborted) {
       const rows = await store.outbox.list(BATCH)
       if (rows.length === 0) return
-      await Promise.all(rows.map((row) => this.#publishOnce(row)))
+      const results = await Promise.allSettled(rows.map((row) => this.#publishOnce(row)))
+      const failed = results.find((result) => result.status === 'rejected')
+      if (failed) throw failed.reason
     }
   }
 

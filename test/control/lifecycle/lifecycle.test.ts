@@ -1,0 +1,223 @@
+import { describe, expect, it } from 'vitest'
+
+import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
+import type { Inspector } from '#control/lifecycle/inspector.ts'
+import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
+import { hostnameStatus, sslStatus } from '#domain/status.ts'
+import { systemClock } from '#lib/clock.ts'
+import { startControlPlane } from '#test/control-plane.ts'
+import { aHostname } from '#test/records.ts'
+
+/** A customer who has done everything right. */
+const GOOD: Inspector = {
+  inspectOwnership: async () => ({ provedBy: 'cname' }),
+  inspectChallenge: async () => ({ isReady: true }),
+}
+
+/** A customer who has done nothing yet. */
+const NOTHING: Inspector = {
+  inspectOwnership: async () => ({ errors: ['custom hostname does not CNAME to this zone.'] }),
+  inspectChallenge: async () => ({ isReady: false, problem: 'nothing answers on port 80.' }),
+}
+
+function newRecord(): CustomHostname {
+  return aHostname({}, systemClock.now())
+}
+
+function isActive(record: CustomHostname): boolean {
+  return hostnameStatus(record) === 'active' && sslStatus(record, systemClock.now()) === 'active'
+}
+
+describe('the lifecycle', () => {
+  it('takes a hostname from created to served with both chains', async () => {
+    await using plane = await startControlPlane({ inspector: GOOD })
+    const record = newRecord()
+    await plane.create(record)
+    await plane.until(record.id, isActive)
+    const binding = await plane.edgeDirectory.findBinding(record.hostname)
+    expect(binding?.missing).toEqual([])
+    expect(binding?.chains.map((chain) => chain.keyAlgorithm).sort()).toEqual(['ecdsa', 'rsa'])
+  })
+
+  it('shows the challenge before begin returns', async () => {
+    await using plane = await startControlPlane({ inspector: NOTHING })
+    const record = newRecord()
+    await plane.create(record)
+    const begun = await plane.store.hostnames.find(record.id)
+    expect(begun && chainOf(begun, 'ecdsa')?.issuance.state).toBe('ordered')
+  })
+
+  it('lets the edges answer challenge and ownership token', async () => {
+    await using plane = await startControlPlane({ inspector: NOTHING })
+    const record = newRecord()
+    await plane.create(record)
+    const waiting = await plane.until(record.id, ({ chains, ownership }) => {
+      const { issuance } = chains[0] ?? {}
+      return issuance?.state === 'ordered' && issuance.attempts === 1 && 'attempts' in ownership
+    })
+    const issuance = chainOf(waiting, 'ecdsa')?.issuance
+    if (issuance?.state !== 'ordered') throw new Error('not ordered')
+    const [challenge] = issuance.order.challenges
+    const find = (path: string): Promise<string | undefined> =>
+      plane.edgeDirectory
+        .findAnswer(record.hostname, path, systemClock.now())
+        .then((answer) => answer?.body)
+    expect(await find(`/.well-known/acme-challenge/${challenge?.token}`)).toBe(
+      challenge?.keyAuthorization,
+    )
+    expect(await find(`/.well-known/cf-custom-hostname-challenge/${record.id}`)).toBe(
+      record.ownershipToken,
+    )
+  })
+
+  it('says what is wrong on the customer’s side, and never bothers the CA with it', async () => {
+    const asked: string[] = []
+    const issuer = (built: Issuer): Issuer => ({
+      name: built.name,
+      openOrder: (request, signal) => built.openOrder(request, signal),
+      checkOrder: (order, signal) => built.checkOrder(order, signal),
+      finalize: (order, csr, signal) => built.finalize(order, csr, signal),
+      beginValidation: (order, signal) => {
+        asked.push(order.url)
+        return built.beginValidation(order, signal)
+      },
+    })
+    await using plane = await startControlPlane({ inspector: NOTHING, issuer })
+    const record = newRecord()
+    await plane.create(record)
+    const seen = await plane.until(record.id, ({ chains, ownership }) => {
+      const { issuance } = chains[0] ?? {}
+      return (
+        issuance?.state === 'ordered' &&
+        issuance.attempts === 1 &&
+        'errors' in ownership &&
+        ownership.errors.length > 0
+      )
+    })
+    expect(chainOf(seen, 'ecdsa')?.issuance).toMatchObject({
+      problem: 'nothing answers on port 80.',
+    })
+    expect(seen.ownership).toMatchObject({
+      state: 'pending',
+      errors: ['custom hostname does not CNAME to this zone.'],
+    })
+    expect(asked).toEqual([])
+  })
+
+  it('orders again, after a while, what the CA refused', async () => {
+    let refusals = 0
+    const issuer = (built: Issuer): Issuer => ({
+      name: built.name,
+      beginValidation: (order, signal) => built.beginValidation(order, signal),
+      checkOrder: (order, signal) => built.checkOrder(order, signal),
+      finalize: (order, csr, signal) => built.finalize(order, csr, signal),
+      openOrder: (request, signal) => {
+        if (request.keyAlgorithm !== 'rsa') return built.openOrder(request, signal)
+        refusals++
+        return Promise.reject(new IssuerError('rejected', 'no RSA today'))
+      },
+    })
+    await using plane = await startControlPlane({ inspector: GOOD, issuer })
+    const record = newRecord()
+    await plane.create(record)
+    const seen = await plane.until(
+      record.id,
+      ({ chains }) =>
+        chains[0]?.issuance.state === 'issued' && chains[1]?.issuance.state === 'scheduled',
+    )
+    // The chain that failed waits alone and says why; the other one is served meanwhile.
+    const rsa = chainOf(seen, 'rsa')?.issuance
+    expect(rsa).toMatchObject({ failures: 1, problem: 'no RSA today' })
+    expect(rsa && 'nextAt' in rsa && rsa.nextAt).toBeGreaterThan(systemClock.now() + 20_000)
+    expect(refusals).toBe(1)
+    const binding = await plane.edgeDirectory.findBinding(record.hostname)
+    expect(binding?.chains.map((chain) => chain.keyAlgorithm)).toEqual(['ecdsa'])
+  })
+
+  it('renews through the same door, with a new key, without a gap', async () => {
+    await using plane = await startControlPlane({ inspector: GOOD })
+    const record = newRecord()
+    await plane.create(record)
+    const active = await plane.until(record.id, isActive)
+    const before = await plane.edgeDirectory.findBinding(record.hostname)
+
+    await plane.store.hostnames.update(record.id, (current) => ({
+      record: {
+        ...current,
+        chains: current.chains.map((chain) =>
+          chain.issuance.state === 'issued'
+            ? { ...chain, issuance: { ...chain.issuance, nextAt: systemClock.now() } }
+            : chain,
+        ),
+      },
+    }))
+    plane.lifecycle.wake()
+    const oldIds = active.chains.map((chain) => chain.certificate?.id)
+    await plane.until(
+      record.id,
+      (current) =>
+        isActive(current) &&
+        current.chains.every((chain) => !oldIds.includes(chain.certificate?.id)),
+    )
+    const after = await plane.edgeDirectory.findBinding(record.hostname)
+    expect(after?.missing).toEqual([])
+    expect(after?.chains).toHaveLength(2)
+    expect(after?.chains[0]?.sealedKey).not.toEqual(before?.chains[0]?.sealedKey)
+    expect(await plane.store.certificates.listByHostname(record.id)).toHaveLength(2)
+  })
+
+  it('removes a hostname from the edges first, then from the store', async () => {
+    await using plane = await startControlPlane({ inspector: GOOD })
+    const record = newRecord()
+    await plane.create(record)
+    await plane.until(record.id, isActive)
+    await plane.store.hostnames.update(record.id, (current) => {
+      const next = withNextSerial(current)
+      const removal = { requestedAt: systemClock.now(), serial: next.deployment.serial }
+      return { record: { ...next, removal } }
+    })
+    plane.publisher.wake()
+    await expect.poll(() => plane.store.hostnames.find(record.id)).toBeUndefined()
+    expect(await plane.edgeDirectory.findBinding(record.hostname)).toBeUndefined()
+    expect(await plane.store.certificates.listByHostname(record.id)).toEqual([])
+  })
+
+  it('fills a directory that was lost from the store', async () => {
+    await using plane = await startControlPlane({ inspector: GOOD })
+    const record = newRecord()
+    await plane.create(record)
+    await plane.until(record.id, isActive)
+    await plane.directory.withdraw(record.hostname, record.id)
+    expect(await plane.edgeDirectory.findBinding(record.hostname)).toBeUndefined()
+    expect(await plane.publisher.republish()).toBe(1)
+    expect((await plane.edgeDirectory.findBinding(record.hostname))?.chains).toHaveLength(2)
+  })
+
+  it('does not let another zone take a served name by creating it', async () => {
+    await using plane = await startControlPlane({ inspector: GOOD })
+    const record = newRecord()
+    await plane.create(record)
+    await plane.until(record.id, isActive)
+    const rivalZone = {
+      ...(await zoneOf(plane.store, record)),
+      id: 'f'.repeat(32),
+      name: 'rival.com',
+    }
+    await plane.store.zones.create({ ...rivalZone, fallbackOrigin: undefined })
+    const rival = aHostname({ zoneId: rivalZone.id, hostname: record.hostname }, systemClock.now())
+    await plane.create(rival)
+    await plane.until(rival.id, ({ deployment }) => deployment.appliedSerial >= deployment.serial)
+    const binding = await plane.edgeDirectory.findBinding(record.hostname)
+    expect(binding?.hostnameId).toBe(record.id)
+    expect(binding?.missing).toEqual([])
+  })
+})
+
+async function zoneOf(
+  store: Awaited<ReturnType<typeof startControlPlane>>['store'],
+  record: CustomHostname,
+): Promise<import('#domain/zone.ts').Zone> {
+  const zone = await store.zones.find(record.zoneId)
+  if (!zone) throw new Error('no zone')
+  return zone
+}

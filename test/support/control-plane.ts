@@ -1,0 +1,138 @@
+import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
+import { createLocalIssuer } from '#control/ca/local/local-issuer.ts'
+import type { Issuer } from '#control/ca/issuer.ts'
+import { startDeployments } from '#control/lifecycle/deployments.ts'
+import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
+import type { Inspector } from '#control/lifecycle/inspector.ts'
+import { startLifecycle, type Lifecycle } from '#control/lifecycle/lifecycle.ts'
+import { startPublisher, type Publisher } from '#control/publisher/publisher.ts'
+import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
+import { openSqliteEdgeDirectory } from '#directory/sqlite-edge-directory.ts'
+import type { ChangeId, DirectoryPublisher, EdgeDirectory } from '#directory/directory.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { Clock } from '#lib/clock.ts'
+import { systemClock } from '#lib/clock.ts'
+import { silentLogger, type Logger } from '#lib/log.ts'
+import { systemRandom } from '#lib/random.ts'
+import { createSealer } from '#lib/sealing.ts'
+import { openSqlStore } from '#store/sql/open-sql-store.ts'
+import type { Store } from '#store/store.ts'
+
+import { aZone } from './records.ts'
+import { tempDir } from './temp-dir.ts'
+import { waitUntil } from './wait.ts'
+
+export interface ControlPlaneOptions {
+  inspector: Inspector
+  issuer?: (built: Issuer) => Issuer
+  clock?: Clock
+  log?: Logger
+  leafLifetimeMs?: number
+  /** Uses this folder and leaves it. @default one of its own */
+  dir?: string
+}
+
+/**
+ * The lifecycle with everything real but the customer's side: SQLite store and directory, built-in
+ * CA, and an edge that applies each change at once and serves nothing.
+ */
+export interface ControlPlane extends AsyncDisposable {
+  store: Store
+  directory: DirectoryPublisher
+  edgeDirectory: EdgeDirectory
+  publisher: Publisher
+  lifecycle: Lifecycle
+  /** Stores the record in the zone of `aZone()` and begins with it, as the API does. */
+  create(record: CustomHostname): Promise<void>
+  /** Waits until the record is as wanted. */
+  until(id: string, condition: (record: CustomHostname) => boolean): Promise<CustomHostname>
+}
+
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  await using stack = new AsyncDisposableStack()
+  const dir = options.dir ?? stack.use(tempDir()).path
+  const clock = options.clock ?? systemClock
+  const common = { clock, random: systemRandom, log: options.log ?? silentLogger }
+  const sealer = createSealer([Buffer.alloc(32, 1)])
+  const store = stack.use(await openSqlStore({ path: `${dir}/custos.db`, sealer, clock }))
+  const path = `${dir}/directory.db`
+  const directory = stack.use(await openSqliteDirectoryPublisher({ path, clock }))
+  const edgeDirectory = stack.use(
+    await openSqliteEdgeDirectory({ path, clock: systemClock, random: systemRandom }),
+  )
+  if (!(await store.zones.find(aZone().id))) await store.zones.create(aZone())
+
+  const deployments = stack.use(startDeployments({ store, directory, ...common }))
+  const onPublished = (id: string): void => deployments.watch(id)
+  const publisher = stack.use(
+    startPublisher({ store, directory, ...common, originOptions: {}, onPublished }),
+  )
+  stack.use(applyEverything(edgeDirectory, clock))
+  const { inspector, leafLifetimeMs } = options
+  const built = await createLocalIssuer({
+    secrets: store.secrets,
+    inspectChallenge: inspector.inspectChallenge,
+    ...common,
+    ...(leafLifetimeMs === undefined ? {} : { leafLifetimeMs }),
+  })
+  const worker = createHostnameWorker({
+    ...common,
+    store,
+    deployments,
+    issuer: options.issuer?.(built) ?? built,
+    inspector,
+    sealer,
+    keyMaker: createKeyMaker(),
+    putAnswers: (record) => publisher.putAnswers(record),
+    removeAnswers: (record) => publisher.removeAnswers(record),
+    publishNow: (id) => publisher.publishNow(id),
+    onFact: () => publisher.wake(),
+    defaultCnameTarget: undefined,
+  })
+  const lifecycle = stack.use(startLifecycle({ store, worker, ...common }))
+
+  const owned = stack.move()
+  return {
+    store,
+    directory,
+    edgeDirectory,
+    publisher,
+    lifecycle,
+    async create(record) {
+      await store.hostnames.create(record)
+      publisher.wake()
+      await lifecycle.begin(record.id)
+    },
+    async until(id, condition) {
+      let last: CustomHostname | undefined
+      await waitUntil(`record ${id} is as wanted`, async () => {
+        last = await store.hostnames.find(id)
+        return last !== undefined && condition(last)
+      }).catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${JSON.stringify(last)}`, { cause: error })
+      })
+      if (!last) throw new Error('never read')
+      return last
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** An edge that keeps up: reports each change as applied as soon as it sees it. */
+function applyEverything(directory: EdgeDirectory, clock: Clock): AsyncDisposable {
+  const ending = new AbortController()
+  const beat = (applied: ChangeId): Promise<void> =>
+    directory.beat({ edgeId: 'test-edge', applied, at: clock.now(), version: 'test' })
+  const run = async (): Promise<void> => {
+    for await (const { upTo } of directory.watch(undefined, ending.signal)) {
+      await beat(upTo).catch(() => {})
+    }
+  }
+  const running = run()
+  return {
+    async [Symbol.asyncDispose]() {
+      ending.abort()
+      await running.catch(() => {})
+    },
+  }
+}
