@@ -76,12 +76,14 @@ export function normaliseServerName(value: string): Hostname | undefined {
   const name = withoutTrailingDot(value)
   if (name.length === 0 || name.length > MAX_NAME) return undefined
   if (SERVER_NAME.test(name)) return name as Hostname
-  const lower = name.toLowerCase()
-  return SERVER_NAME.test(lower) ? (lower as Hostname) : undefined
+  // Tested before it is lowered: lowering first would make a k of the Kelvin sign (U+212A).
+  return ANY_CASE_SERVER_NAME.test(name) ? (name.toLowerCase() as Hostname) : undefined
 }
 
+/** Labels as `LABEL` has them, the last of which is no number (see `isIpv4`). */
 const SERVER_NAME =
-  /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+  /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+$|0x[0-9a-f]*$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+const ANY_CASE_SERVER_NAME = new RegExp(SERVER_NAME.source, 'i')
 
 /** `b.c` of `a.b.c`: the base whose wildcard (`*.b.c`) would cover the name; undefined for one label. */
 export function parentOf(hostname: Hostname): Hostname | undefined {
@@ -131,8 +133,7 @@ function checkPublic(name: string, labels: string[], value: string): void {
   }
   const { domain, isIcann, isPrivate } = parseDomain(name, { allowPrivateDomains: true })
   if (!domain || !(isIcann || isPrivate)) {
-    const reason =
-      labels.length > 1 && (isIcann || isPrivate) ? 'is a public suffix' : 'has no public suffix'
+    const reason = isIcann || isPrivate ? 'is a public suffix' : 'has no public suffix'
     throw new HostnameError('public-suffix', `${reason}: ${quote(value)}`)
   }
 }
@@ -142,8 +143,12 @@ function isIpv4(labels: readonly string[]): boolean {
   return /^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')
 }
 
+/**
+ * Whether an `xn--` label decodes to a valid Unicode label (UTS 46). A URL parser knows; but Node's
+ * takes a host that is ASCII throughout as it is, so a label that is not stands beside it.
+ */
 function isPunycode(label: string): boolean {
-  return /^xn--[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(label)
+  return URL.canParse(`http://${label}.\u00fc/`)
 }
 
 function withoutTrailingDot(name: string): string {
