@@ -1,0 +1,122 @@
+import {
+  createCustomHostname,
+  withNextSerial,
+  type CustomHostname,
+} from '#domain/custom-hostname.ts'
+import type { Zone } from '#domain/zone.ts'
+import { StoreError } from '#store/store.ts'
+
+import type { ApiDependencies } from './api-dependencies.ts'
+import { ApiError } from './api-error.ts'
+import {
+  checkSniHasServer,
+  toCustomOrigin,
+  toHostname,
+  type CreateInput,
+} from './custom-hostname-input.ts'
+import { checkCommonName, toSslConfig } from './ssl-input.ts'
+import { zoneNotFound } from './zone-access.ts'
+
+/** The loop leaves a new record alone for so long, so that the order is opened only once. */
+const CREATOR_LEASE_MS = 10_000
+/** How long a create waits for the deletion of the same name, and how often it looks. */
+const REMOVAL_WAIT_MS = 5_000
+const REMOVAL_POLL_MS = 50
+
+type Deps = Pick<ApiDependencies, 'store' | 'clock' | 'random' | 'settings' | 'lifecycle'>
+
+/**
+ * Stores a new hostname.
+ *
+ * A name whose deletion is still on its way to the edges is waited for a little: deleting and
+ * creating again is what clients do to replace one.
+ *
+ * @throws {ApiError} whatever rule the input breaks
+ */
+export async function createHostname(
+  deps: Deps,
+  zone: Zone,
+  input: CreateInput,
+): Promise<CustomHostname> {
+  const record = toRecord(deps, zone, input)
+  const { clock } = deps
+  const deadline = clock.now() + REMOVAL_WAIT_MS
+  while (!(await tryCreate(deps, record))) {
+    const holder = await findHolder(deps, record)
+    if ((holder && !holder.removal) || clock.now() >= deadline) {
+      throw new ApiError('hostname-duplicate', { pointer: '/hostname' })
+    }
+    deps.lifecycle.wake()
+    await clock.sleep(REMOVAL_POLL_MS)
+  }
+  return record
+}
+
+function toRecord(deps: Deps, zone: Zone, input: CreateInput): CustomHostname {
+  const { clock, random, settings } = deps
+  const hostname = toHostname(input.hostname, settings)
+  if (hostname === zone.name) {
+    throw new ApiError('hostname-is-zone', { reason: hostname, pointer: '/hostname' })
+  }
+  const origin = toCustomOrigin(input, settings)
+  checkSniHasServer(origin)
+  const ssl = input.ssl ? toSslConfig(input.ssl, random.uuid()) : undefined
+  checkCommonName(hostname, ssl)
+  const identity = { id: random.uuid(), zoneId: zone.id, ownershipToken: random.uuid() }
+  const customMetadata = input.custom_metadata ?? undefined
+  const customOrigin = { customOriginServer: origin.server, customOriginSni: origin.sni }
+  return createCustomHostname(
+    { ...identity, ...customOrigin, hostname, ssl, customMetadata },
+    clock.now(),
+  )
+}
+
+/** @returns false where the zone has the name already */
+async function tryCreate({ store, clock }: Deps, record: CustomHostname): Promise<boolean> {
+  try {
+    await store.hostnames.create(record, { leaseUntil: clock.now() + CREATOR_LEASE_MS })
+    return true
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    if (error.kind === 'duplicate') return false
+    throw error.kind === 'no-such-zone' ? zoneNotFound(record.zoneId) : error
+  }
+}
+
+/** The record that holds the name in this zone; one that is `deleted` has given it up. */
+async function findHolder(
+  { store }: Deps,
+  { zoneId, hostname }: CustomHostname,
+): Promise<CustomHostname | undefined> {
+  const records = await store.hostnames.listByName(hostname)
+  return records.find((one) => one.zoneId === zoneId && one.ownership.state !== 'deleted')
+}
+
+/** Marks a record for removal: gone from every edge first, then from the store. Idempotent. */
+export async function requestRemoval(
+  { store, clock }: Pick<Deps, 'store' | 'clock'>,
+  id: string,
+): Promise<CustomHostname | undefined> {
+  const requestedAt = clock.now()
+  return store.hostnames.update(id, (record) => {
+    if (record.removal) return undefined
+    const next = withNextSerial(record)
+    return { record: { ...next, removal: { requestedAt, serial: next.deployment.serial } } }
+  })
+}
+
+/** @returns warnings for the reply @throws {ApiError} no quota, or none left */
+export async function checkQuota(
+  { store, settings }: Pick<Deps, 'store' | 'settings'>,
+  zone: Zone,
+): Promise<string[]> {
+  const { quota } = settings
+  if (!quota) return []
+  if (quota.hardCap === 0) throw new ApiError('quota-none')
+  const used = await store.hostnames.count(zone.id)
+  if (used >= quota.hardCap) {
+    throw new ApiError('quota-exceeded', { reason: `the zone has ${used} custom hostnames` })
+  }
+  if (used < quota.allocated) return []
+  return [`The zone has more custom hostnames than the ${quota.allocated} allocated to it.`]
+}

@@ -1,0 +1,134 @@
+import { z } from 'zod'
+
+import { OriginError, parseOrigin, renderOrigin, type Origin } from '#domain/origin.ts'
+import type { FallbackOrigin, Zone } from '#domain/zone.ts'
+
+import type { ApiDependencies } from './api-dependencies.ts'
+import { ApiError } from './api-error.ts'
+import type { ApiInstance } from './api-instance.ts'
+import { originError } from './custom-hostname-input.ts'
+import { FAILURE_SCHEMA, success, successSchema } from './envelope.ts'
+import { renderInstant } from './render-custom-hostname.ts'
+import { getZone, ZONE_PARAMS } from './zone-access.ts'
+
+const TAGS = ['Fallback origin']
+const PATH = '/zones/:zone_id/custom_hostnames/fallback_origin'
+
+const FALLBACK_ORIGIN = z
+  .object({
+    origin: z.string(),
+    status: z.enum(['active', 'pending_deletion']),
+    errors: z.array(z.string()),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .meta({ id: 'FallbackOrigin' })
+
+const INPUT = z.object(
+  {
+    origin: z
+      .string('must be a string')
+      .max(300, 'must have at most 300 characters')
+      .describe('host, host:port, https://host[:port] or http://host[:port]; an IP address too.'),
+  },
+  'must be a JSON object',
+)
+
+const RESPONSE = { 200: successSchema(FALLBACK_ORIGIN), '4xx': FAILURE_SCHEMA }
+
+/** The origin of hostnames that have none of their own (spec section 1.7). */
+export function fallbackOriginRoutes(app: ApiInstance, deps: ApiDependencies): void {
+  const common = { tags: TAGS, params: ZONE_PARAMS, response: RESPONSE }
+  const { store, clock } = deps
+
+  const get = { ...common, operationId: 'getFallbackOrigin', summary: 'Get the fallback origin' }
+  app.get(PATH, { schema: get }, async ({ params }) =>
+    success(render((await getZone(store, params.zone_id)).fallbackOrigin)),
+  )
+
+  const put = {
+    ...common,
+    operationId: 'putFallbackOrigin',
+    summary: 'Set the fallback origin',
+    body: INPUT,
+  }
+  app.put(PATH, { schema: put }, async ({ params, body }) => {
+    const origin = toOrigin(body.origin)
+    const zone = await getZone(store, params.zone_id)
+    if (isCurrent(zone, origin)) return success(render(zone.fallbackOrigin))
+    const now = clock.now()
+    return success(render(await change(deps, zone, (previous) => replace(previous, origin, now))))
+  })
+
+  const remove = {
+    ...common,
+    operationId: 'deleteFallbackOrigin',
+    summary: 'Remove the fallback origin',
+  }
+  app.delete(PATH, { schema: remove }, async ({ params }) => {
+    const zone = await getZone(store, params.zone_id)
+    if (zone.fallbackOrigin?.state !== 'active') return success(render(zone.fallbackOrigin))
+    const now = clock.now()
+    return success(render(await change(deps, zone, (previous) => retire(previous, now))))
+  })
+}
+
+/** Every hostname of the zone is published again, in the same transaction. */
+async function change(
+  { store, lifecycle }: ApiDependencies,
+  zone: Zone,
+  next: (previous: FallbackOrigin | undefined) => FallbackOrigin | undefined,
+): Promise<FallbackOrigin | undefined> {
+  const changed = await store.zones.update(
+    zone.id,
+    (current) => ({ ...current, fallbackOrigin: next(current.fallbackOrigin) }),
+    { republish: true },
+  )
+  lifecycle.wake()
+  return changed?.fallbackOrigin
+}
+
+function replace(
+  previous: FallbackOrigin | undefined,
+  origin: Origin,
+  now: number,
+): FallbackOrigin {
+  const createdAt = previous?.state === 'active' ? previous.createdAt : now
+  return { origin, createdAt, updatedAt: now, state: 'active' }
+}
+
+function retire(previous: FallbackOrigin | undefined, now: number): FallbackOrigin | undefined {
+  return previous && { ...previous, state: 'pending_deletion', updatedAt: now }
+}
+
+/** Setting what is set already must not publish a million hostnames again. */
+function isCurrent({ fallbackOrigin }: Zone, origin: Origin): boolean {
+  if (fallbackOrigin?.state !== 'active') return false
+  return renderOrigin(fallbackOrigin.origin) === renderOrigin(origin)
+}
+
+/**
+ * The operator's own network: internal names and IP addresses are as good as public ones.
+ *
+ * @throws {ApiError} one of 1415 to 1420
+ */
+function toOrigin(value: string): Origin {
+  try {
+    return parseOrigin(value, { allowReservedTlds: true, allowIpAddress: true })
+  } catch (error) {
+    if (!(error instanceof OriginError)) throw error
+    throw originError(error.problem, error.message, '/origin')
+  }
+}
+
+function render(fallbackOrigin: FallbackOrigin | undefined): z.infer<typeof FALLBACK_ORIGIN> {
+  if (!fallbackOrigin) throw new ApiError('fallback-origin-not-found')
+  const { origin, state, createdAt, updatedAt } = fallbackOrigin
+  return {
+    origin: renderOrigin(origin),
+    status: state,
+    errors: [],
+    created_at: renderInstant(createdAt),
+    updated_at: renderInstant(updatedAt),
+  }
+}
