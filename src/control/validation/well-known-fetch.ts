@@ -1,0 +1,179 @@
+import type { Hostname } from '#domain/hostname.ts'
+import type { Clock } from '#lib/clock.ts'
+
+import type { DnsAddress, DnsFailure, Resolver } from '../dns/resolver.ts'
+import { getFrom, type GetFailure, type GetResult } from './well-known-get.ts'
+import {
+  isFetchableAddress,
+  parseRedirect,
+  renderTarget,
+  type WellKnownTarget,
+} from './well-known-target.ts'
+
+export interface WellKnownRequest {
+  hostname: Hostname
+  /** From the slash on. */
+  path: string
+  userAgent: string
+}
+
+export type WellKnownOutcome =
+  /** Status 200; each byte a character. */
+  | { outcome: 'answered'; body: string }
+  /** `problem`: one sentence for the customer, out of a fixed set: nothing fetched stands in it. */
+  | { outcome: 'failed'; kind: WellKnownFailure; problem: string }
+
+export type WellKnownFailure = GetFailure | DnsFailure | 'address' | 'status' | 'redirect'
+
+/** Rejects only with `signal.reason`. */
+export type FetchWellKnown = (
+  request: WellKnownRequest,
+  signal: AbortSignal,
+) => Promise<WellKnownOutcome>
+
+export interface WellKnownFetchOptions {
+  resolver: Resolver
+  clock: Clock
+  /** Where hostnames are asked over plain HTTP: 80, but for tests and demos. */
+  port: number
+  /** For everything together, in milliseconds. @default 10000 (as Let's Encrypt) */
+  deadlineMs?: number
+  /** @default 4096 */
+  maxBodyBytes?: number
+}
+
+/** As many redirects as Let's Encrypt follows. */
+const MAX_REDIRECTS = 10
+/** Addresses tried of one name: a hostname's owner must not make us knock at a thousand doors. */
+const MAX_ADDRESSES = 8
+const REDIRECT_STATUSES = [301, 302, 303, 307, 308]
+
+/**
+ * GET over plain HTTP, as a CA's validation does it (RFC 8555 section 8.3): our own look-up, IPv6
+ * before IPv4, the next address only where none answered the connection, redirects followed within
+ * the rules of well-known-target.ts, certificates of redirect targets not verified.
+ */
+export function createWellKnownFetch(options: WellKnownFetchOptions): FetchWellKnown {
+  const { clock, deadlineMs = 10_000, maxBodyBytes = 4_096 } = options
+  return async (request, signal) => {
+    signal.throwIfAborted()
+    const deadline = new AbortController()
+    const timer = clock.after(deadlineMs, () => deadline.abort())
+    const run: Run = {
+      ...options,
+      maxBodyBytes,
+      request,
+      signal: AbortSignal.any([signal, deadline.signal]),
+      deadlineAt: clock.now() + deadlineMs,
+    }
+    try {
+      return await follow(run)
+    } catch (error) {
+      if (!deadline.signal.aborted) throw error
+      return fail('timeout', `${request.hostname} did not answer in time.`)
+    } finally {
+      timer.cancel()
+      signal.throwIfAborted()
+    }
+  }
+}
+
+interface Run extends WellKnownFetchOptions {
+  maxBodyBytes: number
+  request: WellKnownRequest
+  signal: AbortSignal
+  /** Milliseconds since the epoch. */
+  deadlineAt: number
+}
+
+async function follow(run: Run): Promise<WellKnownOutcome> {
+  const { hostname, path } = run.request
+  const visited = new Set<string>()
+  let target: WellKnownTarget = { scheme: 'http', host: hostname, port: run.port, path }
+  while (visited.size <= MAX_REDIRECTS) {
+    if (visited.has(renderTarget(target))) {
+      return fail('redirect', `The redirects of ${hostname} lead in a circle.`)
+    }
+    const subject = visited.size === 0 ? hostname : `A host that ${hostname} redirects to`
+    visited.add(renderTarget(target))
+    const result = await getFromAny(target, { run, subject })
+    if ('outcome' in result) return result
+    if (!REDIRECT_STATUSES.includes(result.status) || result.location === undefined) {
+      return judge(result, subject)
+    }
+    const next = parseRedirect(result.location, target, run.port)
+    if ('refused' in next) return fail('redirect', REFUSED_REDIRECTS[next.refused](hostname))
+    target = next
+  }
+  return fail('redirect', `${hostname} redirects more than ${MAX_REDIRECTS} times.`)
+}
+
+const REFUSED_REDIRECTS = {
+  form: (hostname: string) => `${hostname} redirects to something that is not a web address.`,
+  host: (hostname: string) => `${hostname} redirects to something that is not a host name.`,
+  port: (hostname: string) => `${hostname} redirects to a port other than 80 and 443.`,
+}
+
+type Answered = Extract<GetResult, { kind: 'answered' }>
+type Failed = Extract<WellKnownOutcome, { outcome: 'failed' }>
+
+function judge({ status, body }: Answered, subject: string): WellKnownOutcome {
+  if (status === 200) return { outcome: 'answered', body }
+  return fail('status', `${subject} answered with status ${status}, not 200.`)
+}
+
+/** One address after the other until one takes the connection. */
+async function getFromAny(
+  target: WellKnownTarget,
+  { run, subject }: { run: Run; subject: string },
+): Promise<Answered | Failed> {
+  const found = await findAddresses(target.host, { run, subject })
+  if ('outcome' in found) return found
+  let failure: GetFailure = 'unreachable'
+  for (const [index, address] of found.entries()) {
+    const remaining = run.deadlineAt - run.clock.now()
+    const connectMs = remaining / (found.length - index)
+    const result = await getFrom(target, { ...run, ...run.request, address, connectMs })
+    if (result.kind === 'answered') return result
+    failure = result.failure
+    if (result.isConnected || run.signal.aborted) break
+  }
+  return fail(failure, FAILURES[failure](subject, target.port))
+}
+
+async function findAddresses(
+  host: Hostname,
+  { run, subject }: { run: Run; subject: string },
+): Promise<readonly DnsAddress[] | Failed> {
+  const found = await run.resolver.resolveAddresses(host, run.signal)
+  if (found.outcome !== 'found') return fail(found.outcome, DNS_FAILURES[found.outcome](subject))
+  const usable = found.values.filter(({ address }) => isFetchableAddress(address))
+  if (usable.length > 0) return pickAddresses(usable)
+  return fail('address', `${subject} has only addresses that no web server can have.`)
+}
+
+/** IPv6 first, but never so many that IPv4 is not tried. */
+function pickAddresses(all: readonly DnsAddress[]): DnsAddress[] {
+  const six = all.filter(({ family }) => family === 6).slice(0, MAX_ADDRESSES / 2)
+  const four = all.filter(({ family }) => family === 4).slice(0, MAX_ADDRESSES / 2)
+  return [...six, ...four]
+}
+
+const DNS_FAILURES = {
+  nxdomain: (subject) => `${subject} does not exist in DNS (NXDOMAIN).`,
+  nodata: (subject) => `${subject} has no A or AAAA record.`,
+  servfail: (subject) => `${subject} cannot be looked up: its name servers fail (SERVFAIL).`,
+  timeout: (subject) => `${subject} cannot be looked up: its name servers do not answer in time.`,
+} as const satisfies Record<DnsFailure, (subject: string) => string>
+
+const FAILURES = {
+  refused: (subject, port) => `${subject} refused the connection on port ${port}.`,
+  unreachable: (subject, port) => `${subject} cannot be reached on port ${port}.`,
+  timeout: (subject, port) => `${subject} did not answer on port ${port} in time.`,
+  protocol: (subject, port) => `${subject} did not answer on port ${port} with valid HTTP.`,
+  'too-large': (subject) => `${subject} answered with a body that is too large.`,
+} as const satisfies Record<GetFailure, (subject: string, port: number) => string>
+
+function fail(kind: WellKnownFailure, problem: string): Failed {
+  return { outcome: 'failed', kind, problem }
+}

@@ -1,0 +1,74 @@
+import { isIP } from 'node:net'
+
+import ipaddr from 'ipaddr.js'
+
+import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
+
+/**
+ * Where a validation fetch may go. The owner of the hostname picks the addresses and the redirects,
+ * so this is a request that a stranger aims from inside our network (SSRF). Rules: names only, never
+ * address literals; three ports; no address that only means something inside (link-local, where
+ * clouds keep their metadata, multicast, unspecified); and what comes back is compared, never shown.
+ * Private and loopback addresses stay allowed: an installation inside a company has them.
+ */
+export interface WellKnownTarget {
+  scheme: 'http' | 'https'
+  host: Hostname
+  port: number
+  /** Path and query. */
+  path: string
+}
+
+const SCHEME_PORTS = { 'http:': 80, 'https:': 443 } as const
+const MAX_PATH = 2_048
+
+/**
+ * Where a redirect leads (RFC 9110 section 10.2.2), or why it is not followed.
+ *
+ * @param validationPort allowed besides 80 and 443
+ */
+export function parseRedirect(
+  location: string,
+  from: WellKnownTarget,
+  validationPort: number,
+): WellKnownTarget | { refused: 'form' | 'host' | 'port' } {
+  const url = URL.parse(location, renderTarget(from))
+  if (!url || !isWebScheme(url.protocol)) return { refused: 'form' }
+  const path = url.pathname + url.search
+  if (url.username !== '' || url.password !== '' || path.length > MAX_PATH) {
+    return { refused: 'form' }
+  }
+  const host = normaliseServerName(url.hostname)
+  if (host === undefined || isIP(host) !== 0) return { refused: 'host' }
+  const port = url.port === '' ? SCHEME_PORTS[url.protocol] : Number(url.port)
+  if (![validationPort, 80, 443].includes(port)) return { refused: 'port' }
+  return { scheme: url.protocol === 'https:' ? 'https' : 'http', host, port, path }
+}
+
+export function renderTarget({ scheme, host, port, path }: WellKnownTarget): string {
+  return `${scheme}://${renderAuthority({ scheme, host, port })}${path}`
+}
+
+/** As the Host header has it: the scheme's own port is left out. */
+export function renderAuthority({
+  scheme,
+  host,
+  port,
+}: Pick<WellKnownTarget, 'scheme' | 'host' | 'port'>): string {
+  return port === SCHEME_PORTS[`${scheme}:`] ? host : `${host}:${port}`
+}
+
+/** Whether a hostname that may be validated can have this address. */
+export function isFetchableAddress(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false
+  const parsed = ipaddr.process(address)
+  return !FORBIDDEN_RANGES.has(parsed.range()) && parsed.toString() !== METADATA_IPV6
+}
+
+const FORBIDDEN_RANGES = new Set(['unspecified', 'broadcast', 'multicast', 'linkLocal', 'reserved'])
+/** AWS keeps its metadata service here too, among the unique local addresses. */
+const METADATA_IPV6 = 'fd00:ec2::254'
+
+function isWebScheme(protocol: string): protocol is keyof typeof SCHEME_PORTS {
+  return protocol in SCHEME_PORTS
+}
