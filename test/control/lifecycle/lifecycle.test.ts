@@ -6,7 +6,7 @@ import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hos
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import { systemClock } from '#lib/clock.ts'
 import { startControlPlane } from '#test/control-plane.ts'
-import { aHostname } from '#test/records.ts'
+import { aHostname, aZone } from '#test/records.ts'
 
 /** A customer who has done everything right. */
 const GOOD: Inspector = {
@@ -198,12 +198,8 @@ describe('the lifecycle', () => {
     const record = newRecord()
     await plane.create(record)
     await plane.until(record.id, isActive)
-    const rivalZone = {
-      ...(await zoneOf(plane.store, record)),
-      id: 'f'.repeat(32),
-      name: 'rival.com',
-    }
-    await plane.store.zones.create({ ...rivalZone, fallbackOrigin: undefined })
+    const rivalZone = aZone({ id: 'f'.repeat(32), name: 'rival.com', fallbackOrigin: undefined })
+    await plane.store.zones.create(rivalZone)
     const rival = aHostname({ zoneId: rivalZone.id, hostname: record.hostname }, systemClock.now())
     await plane.create(rival)
     await plane.until(rival.id, ({ deployment }) => deployment.appliedSerial >= deployment.serial)
@@ -212,12 +208,3 @@ describe('the lifecycle', () => {
     expect(binding?.missing).toEqual([])
   })
 })
-
-async function zoneOf(
-  store: Awaited<ReturnType<typeof startControlPlane>>['store'],
-  record: CustomHostname,
-): Promise<import('#domain/zone.ts').Zone> {
-  const zone = await store.zones.find(record.zoneId)
-  if (!zone) throw new Error('no zone')
-  return zone
-}
