@@ -14,7 +14,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
 import { SingleFlight } from '#lib/single-flight.ts'
-import type { OutboxRow, Store } from '#store/store.ts'
+import { StoreError, type OutboxRow, type Store } from '#store/store.ts'
 
 import { renderBinding } from './render-binding.ts'
 
@@ -67,6 +67,8 @@ class OutboxPublisher implements Publisher {
   readonly #publications = new SingleFlight<string, void>()
   readonly #running: Promise<void>
   readonly #alarm: Alarm
+  /** Rows that cannot be published for a reason of their own: hostname id → serial. */
+  readonly #setAside = new Map<string, number>()
   #failures = 0
   #epochCheckedAt = 0
 
@@ -116,6 +118,7 @@ class OutboxPublisher implements Publisher {
   async republish(): Promise<number> {
     const { store, directory, random, log } = this.#options
     const count = await store.outbox.enqueueAll()
+    this.#setAside.clear()
     await this.#drain()
     const swept = await directory.sweep(async (name, id) => {
       const record = await store.hostnames.find(id)
@@ -170,11 +173,28 @@ class OutboxPublisher implements Publisher {
   async #drain(): Promise<void> {
     const { store } = this.#options
     while (!this.#closing.signal.aborted) {
-      const rows = await store.outbox.list(BATCH)
+      const listed = await store.outbox.list(BATCH + this.#setAside.size)
+      const rows = listed.filter(
+        ({ hostnameId, serial }) => this.#setAside.get(hostnameId) !== serial,
+      )
       if (rows.length === 0) return
-      const results = await Promise.allSettled(rows.map((row) => this.#publishOnce(row)))
+      const results = await Promise.allSettled(rows.map((row) => this.#publishOrSetAside(row)))
       const failed = results.find((result) => result.status === 'rejected')
       if (failed) throw failed.reason
+    }
+  }
+
+  /**
+   * A fault of one hostname must not hold up the others: its row stays, and is tried again when it
+   * has a newer serial, at the next republishing, or by the next process. @throws {DirectoryError}
+   */
+  async #publishOrSetAside(row: OutboxRow): Promise<void> {
+    try {
+      await this.#publishOnce(row)
+    } catch (error) {
+      if (error instanceof DirectoryError || error instanceof StoreError) throw error
+      this.#setAside.set(row.hostnameId, row.serial)
+      this.#options.log.error({ err: error, ...row }, 'cannot publish this hostname')
     }
   }
 

@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { startDeployments, type Deployments } from '#control/lifecycle/deployments.ts'
+import type { ChangeId, DirectoryPublisher, EdgeDirectory } from '#directory/directory.ts'
+import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
+import { openSqliteEdgeDirectory } from '#directory/sqlite-edge-directory.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { systemClock as clock } from '#lib/clock.ts'
+import { silentLogger } from '#lib/log.ts'
+import { systemRandom as random } from '#lib/random.ts'
+import { createSealer } from '#lib/sealing.ts'
+import { openSqlStore } from '#store/sql/open-sql-store.ts'
+import type { Store } from '#store/store.ts'
+import { aHostname, aZone } from '#test/records.ts'
+import { tempDir } from '#test/temp-dir.ts'
+
+describe('deployments', () => {
+  let stack: AsyncDisposableStack
+  let store: Store
+  let directory: DirectoryPublisher
+  let edges: EdgeDirectory
+  let deployments: Deployments
+
+  beforeEach(async () => {
+    stack = new AsyncDisposableStack()
+    const dir = stack.use(tempDir()).path
+    const sealer = createSealer([Buffer.alloc(32, 1)])
+    store = stack.use(await openSqlStore({ path: `${dir}/custos.db`, sealer }))
+    await store.zones.create(aZone())
+    const path = `${dir}/directory.db`
+    directory = stack.use(await openSqliteDirectoryPublisher({ path, clock }))
+    await directory.writeEpoch('1')
+    edges = stack.use(await openSqliteEdgeDirectory({ path, clock, random }))
+    deployments = stack.use(startDeployments({ store, directory, clock, log: silentLogger }))
+  })
+  afterEach(() => stack.disposeAsync())
+
+  const beat = (edgeId: string, applied: ChangeId): Promise<void> =>
+    edges.beat({ edgeId, applied, at: clock.now(), version: 'test' })
+
+  /** A record whose first publication is at this place of the change log. */
+  const publish = async (
+    changeId: ChangeId,
+    change: Partial<CustomHostname> = {},
+  ): Promise<CustomHostname> => {
+    const record = aHostname(change)
+    await store.hostnames.create(record)
+    await store.outbox.complete(
+      { hostnameId: record.id, serial: record.deployment.serial },
+      changeId,
+    )
+    deployments.watch(record.id)
+    return record
+  }
+
+  it('counts a publication as applied only when every live edge has applied it', async () => {
+    await beat('a', '5')
+    await beat('b', '4')
+    const record = await publish('5')
+    expect(await deployments.whenApplied(record, 200)).toBe(false)
+    expect((await store.hostnames.find(record.id))?.deployment.appliedSerial).toBe(0)
+    await beat('b', '5')
+    expect(await deployments.whenApplied(record, 5_000)).toBe(true)
+    const applied = await store.hostnames.find(record.id)
+    expect(applied?.deployment.appliedSerial).toBe(record.deployment.serial)
+  })
+
+  it('does not wait for an edge that went away', async () => {
+    await beat('a', '5')
+    await beat('b', '1')
+    const record = await publish('5')
+    await edges.leave('b')
+    expect(await deployments.whenApplied(record, 5_000)).toBe(true)
+  })
+
+  it('calls nothing served while there is no edge at all', async () => {
+    const record = await publish('5')
+    expect(await deployments.whenApplied(record, 200)).toBe(false)
+    await beat('a', '5')
+    expect(await deployments.whenApplied(record, 5_000)).toBe(true)
+  })
+
+  it('turns what was being deployed into issued', async () => {
+    await beat('a', '9')
+    const record = aHostname()
+    const { serial } = record.deployment
+    const record2 = await publish('9', {
+      chains: record.chains.map((chain) => ({
+        ...chain,
+        issuance: {
+          state: 'deploying' as const,
+          certificateId: 'c',
+          serial,
+          renewAt: clock.now() + 1,
+          nextAt: clock.now() + 1_000,
+          failures: 0,
+        },
+      })),
+    })
+    await deployments.whenApplied(record2, 5_000)
+    const states = (await store.hostnames.find(record2.id))?.chains.map((one) => one.issuance.state)
+    expect(states).toEqual(['issued', 'issued'])
+  })
+
+  it('takes up what an earlier process published', async () => {
+    await beat('a', '5')
+    const record = aHostname()
+    await store.hostnames.create(record)
+    await store.outbox.complete({ hostnameId: record.id, serial: record.deployment.serial }, '5')
+    await using again = startDeployments({ store, directory, clock, log: silentLogger })
+    expect(await again.whenApplied(record, 5_000)).toBe(true)
+  })
+
+  it('removes the record once no edge serves it, and not before', async () => {
+    await beat('a', '4')
+    const record = await publish('5', { removal: { requestedAt: clock.now(), serial: 1 } })
+    expect(await deployments.whenApplied(record, 200)).toBe(false)
+    expect(await store.hostnames.find(record.id)).toBeDefined()
+    await beat('a', '5')
+    await expect.poll(() => store.hostnames.find(record.id)).toBeUndefined()
+  })
+
+  it('ends the removal of a fallback origin when nothing is left to deploy', async () => {
+    const zone = aZone()
+    await store.zones.update(zone.id, ({ fallbackOrigin, ...rest }) => ({
+      ...rest,
+      fallbackOrigin: fallbackOrigin && { ...fallbackOrigin, state: 'pending_deletion' },
+    }))
+    await using again = startDeployments({ store, directory, clock, log: silentLogger })
+    await expect.poll(async () => (await store.zones.find(zone.id))?.fallbackOrigin).toBeUndefined()
+    await again.close()
+  })
+
+  it('lets go of whoever waits when it closes', async () => {
+    const record = await publish('5')
+    const waiting = deployments.whenApplied(record, 60_000)
+    await deployments.close()
+    expect(await waiting).toBe(false)
+  })
+})

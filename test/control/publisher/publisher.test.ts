@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { startPublisher, type Publisher } from '#control/publisher/publisher.ts'
+import {
+  DirectoryError,
+  type DirectoryPublisher,
+  type EdgeDirectory,
+} from '#directory/directory.ts'
+import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
+import { openSqliteEdgeDirectory } from '#directory/sqlite-edge-directory.ts'
+import { withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
+import { systemClock as clock } from '#lib/clock.ts'
+import { silentLogger } from '#lib/log.ts'
+import { systemRandom as random } from '#lib/random.ts'
+import { createSealer } from '#lib/sealing.ts'
+import { openSqlStore } from '#store/sql/open-sql-store.ts'
+import type { Store } from '#store/store.ts'
+import { aHostname, aZone } from '#test/records.ts'
+import { tempDir } from '#test/temp-dir.ts'
+
+describe('the publisher', () => {
+  let stack: AsyncDisposableStack
+  let store: Store
+  let publisher: Publisher
+  let edge: EdgeDirectory
+  let outage: { isOver: boolean; calls: number }
+  let published: string[]
+
+  beforeEach(async () => {
+    stack = new AsyncDisposableStack()
+    const dir = stack.use(tempDir()).path
+    const sealer = createSealer([Buffer.alloc(32, 1)])
+    store = stack.use(await openSqlStore({ path: `${dir}/custos.db`, sealer }))
+    await store.zones.create(aZone())
+    const path = `${dir}/directory.db`
+    const real = stack.use(await openSqliteDirectoryPublisher({ path, clock }))
+    edge = stack.use(await openSqliteEdgeDirectory({ path, clock, random }))
+    outage = { isOver: true, calls: 0 }
+    published = []
+    publisher = stack.use(
+      startPublisher({
+        store,
+        directory: breakable(real, outage),
+        clock,
+        random,
+        log: silentLogger,
+        originOptions: {},
+        onPublished: (id) => published.push(id),
+      }),
+    )
+  })
+  afterEach(() => stack.disposeAsync())
+
+  const create = async (change: Partial<CustomHostname> = {}): Promise<CustomHostname> => {
+    const record = aHostname(change)
+    await store.hostnames.create(record)
+    publisher.wake()
+    return record
+  }
+  const serialOf = async ({ hostname }: CustomHostname): Promise<number | undefined> =>
+    (await edge.findBinding(hostname).catch(() => undefined))?.serial
+
+  it('carries a new hostname to the directory and empties the outbox', async () => {
+    const record = await create()
+    await expect.poll(() => serialOf(record)).toBe(record.deployment.serial)
+    await expect.poll(() => store.outbox.list(10)).toEqual([])
+    expect(published).toContain(record.id)
+    const stored = await store.hostnames.find(record.id)
+    expect(stored?.deployment.published?.serial).toBe(record.deployment.serial)
+  })
+
+  it('keeps what it cannot publish while the directory is away', async () => {
+    await expect.poll(() => publisher.isConnected && outage.calls > 0).toBe(true)
+    outage.isOver = false
+    const record = await create()
+    await expect.poll(() => publisher.isConnected).toBe(false)
+    expect(await store.outbox.list(10)).toHaveLength(1)
+    expect(await publisher.publishNow(record.id)).toBe(false)
+    outage.isOver = true
+    await expect.poll(() => serialOf(record), { timeout: 8_000 }).toBe(record.deployment.serial)
+    await expect.poll(() => publisher.isConnected).toBe(true)
+  })
+
+  it('publishes the newest facts only, however often they changed', async () => {
+    const record = await create()
+    for (let i = 0; i < 20; i++) {
+      await store.hostnames.update(record.id, (current) => ({ record: withNextSerial(current) }))
+      publisher.wake()
+    }
+    await expect.poll(() => serialOf(record)).toBe(record.deployment.serial + 20)
+    await expect.poll(() => store.outbox.list(10)).toEqual([])
+  })
+
+  it('lets one hostname that cannot be rendered not hold up the others', async () => {
+    const broken = await create({ customOriginServer: 'not a host' })
+    const record = await create()
+    await expect.poll(() => serialOf(record), { timeout: 8_000 }).toBe(record.deployment.serial)
+    expect(await serialOf(broken)).toBeUndefined()
+  })
+
+  it('sweeps names that the store does not know any more', async () => {
+    const record = await create()
+    await expect.poll(() => store.outbox.list(10)).toEqual([])
+    await store.hostnames.remove(record.id)
+    await publisher.republish()
+    expect(await edge.findBinding(record.hostname)).toBeUndefined()
+  })
+
+  it('closes while the directory is away', async () => {
+    outage.isOver = false
+    await create()
+    await publisher.close()
+    expect(await store.outbox.list(10)).toHaveLength(1)
+  })
+})
+
+/** The real directory behind a cable that can be pulled. */
+function breakable(
+  real: DirectoryPublisher,
+  outage: { isOver: boolean; calls: number },
+): DirectoryPublisher {
+  return new Proxy(real, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]): unknown => {
+        outage.calls++
+        if (!outage.isOver) return Promise.reject(new DirectoryError('unavailable', 'cable pulled'))
+        return Reflect.apply(value, target, args)
+      }
+    },
+  })
+}
