@@ -59,33 +59,3 @@ export function covers(tls: ConnectionTls, name: Hostname): boolean {
   if (name === hostname) return true
   return wildcard && name.slice(name.indexOf('.') + 1) === hostname
 }
-
-/**
- * Answers a request on plain HTTP before it would be proxied: challenges, the redirect to HTTPS, the
- * "not ready yet" page. The HTTP/1.1 room takes one as an option and calls it once a request of a
- * connection with scheme `http`, after the head was parsed and found sound.
- *
- * Never throws and never rejects. Undefined: the request is to be proxied.
- */
-export type Intercept = (
-  request: PlainRequest,
-  connection: Connection,
-) => PlainResponse | undefined | Promise<PlainResponse | undefined>
-
-export interface PlainRequest {
-  readonly method: string
-  /** Host, or the authority of an absolute target: normalised, without port; undefined where it names nothing. */
-  readonly host: Hostname | undefined
-  /** Path and query as sent, from the slash on; `*` for OPTIONS *. */
-  readonly target: string
-  /** The Accept header; empty where there is none. */
-  readonly accept: string
-}
-
-export interface PlainResponse {
-  readonly status: number
-  /** Names in lower case. The room adds date, content-length, connection and x-request-id. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
-  /** UTF-8; left out by the room in the answer to HEAD. */
-  readonly body: string
-}
