@@ -13,13 +13,13 @@ import { TransactionQueue } from './transaction-queue.ts'
 
 /** "Cust" in the file's header, so that nobody else's database is mistaken for ours. */
 const APPLICATION_ID = 0x43757374
-/** How long a statement waits for another process's lock before it fails. */
+/** How long SQLite waits, blocking, for another process that opens or recovers the file. */
 const BUSY_TIMEOUT_MS = 5_000
 
 /**
  * `synchronous=FULL` flushes the log at each commit: what was acknowledged survives a power cut.
  * `secure_delete` overwrites what is deleted: a removed key is gone. The log is cut back after a
- * large transaction.
+ * large transaction. Locks of other processes are waited for by the `TransactionQueue`.
  */
 const WRITER_PRAGMAS = `
   PRAGMA synchronous = FULL;
@@ -27,6 +27,7 @@ const WRITER_PRAGMAS = `
   PRAGMA journal_size_limit = 67108864;
   PRAGMA cache_size = -32768;
   PRAGMA temp_store = MEMORY;
+  PRAGMA busy_timeout = 0;
 `
 const READER_PRAGMAS = `
   PRAGMA cache_size = -32768;
@@ -87,11 +88,8 @@ function prepareFile(db: DatabaseSync, path: string): void {
     const message = `Cannot use the database ${path}: its file system does not support WAL`
     throw new StoreError('unavailable', message)
   }
-  db.exec(WRITER_PRAGMAS)
-  // Takes the write lock, so a file that cannot be written is found now and not at the first write.
-  db.exec('BEGIN IMMEDIATE')
   if (isNew) db.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
-  db.exec('COMMIT')
+  db.exec(WRITER_PRAGMAS)
 }
 
 /** @returns whether the file is still empty */

@@ -12,6 +12,7 @@ const KINDS: Readonly<Record<number, StoreErrorKind>> = {
   14: 'unavailable', // SQLITE_CANTOPEN
   26: 'corrupt', // SQLITE_NOTADB
 }
+const BUSY = 5
 const CONSTRAINT_PRIMARYKEY = 1555
 const CONSTRAINT_UNIQUE = 2067
 
@@ -26,6 +27,11 @@ export function toStoreError(error: unknown, path: string): unknown {
   const kind = KINDS[errcode % 256]
   if (!kind) return error
   return new StoreError(kind, `Cannot use the database ${path}: ${message}`, { cause: error })
+}
+
+/** Another connection holds the lock. */
+export function isBusy(error: unknown): boolean {
+  return isSqliteError(error) && error.errcode % 256 === BUSY
 }
 
 function isSqliteError(error: unknown): error is Error & { errcode: number } {

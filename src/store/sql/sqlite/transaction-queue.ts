@@ -1,12 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite'
 
+import { systemClock } from '#lib/clock.ts'
+
 import { StoreError } from '../../store.ts'
-import { toStoreError } from './sqlite-error.ts'
+import { isBusy, toStoreError } from './sqlite-error.ts'
 
 /** Callers that may wait for their turn before more are turned away. */
 const MAX_WAITING = 10_000
 /** Transactions that share one commit at most. */
 const MAX_GROUP = 64
+/** Pauses before asking again for a lock that another process holds; about five seconds in all. */
+const BUSY_PAUSES_MS = [1, 2, 5, 10, 20, ...Array.from({ length: 100 }, () => 50)]
 
 interface Job {
   work: () => Promise<unknown>
@@ -55,8 +59,8 @@ export class TransactionQueue {
     const group: Job[] = []
     const settlers: (() => void)[] = []
     try {
-      this.#db.exec('BEGIN IMMEDIATE')
-      for (let job = this.#waiting.shift(); job; job = this.#next(group.length)) {
+      await this.#begin()
+      for (let job = this.#next(0); job; job = this.#next(group.length)) {
         group.push(job)
         settlers.push(await this.#runOne(job))
       }
@@ -66,6 +70,23 @@ export class TransactionQueue {
       return
     }
     for (const settle of settlers) settle()
+  }
+
+  /**
+   * Waits for another process's lock without SQLite's own wait, which would hold up the event loop.
+   * By the system's clock: the other process does not live by ours.
+   */
+  async #begin(): Promise<void> {
+    for (const pause of BUSY_PAUSES_MS) {
+      try {
+        this.#db.exec('BEGIN IMMEDIATE')
+        return
+      } catch (error) {
+        if (!isBusy(error)) throw error
+      }
+      await systemClock.sleep(pause)
+    }
+    this.#db.exec('BEGIN IMMEDIATE')
   }
 
   #next(taken: number): Job | undefined {

@@ -1,0 +1,27 @@
+import { describe } from 'vitest'
+
+import { certificatesContract } from './contract/certificates.ts'
+import { concurrencyContract } from './contract/concurrency.ts'
+import { hostnameListContract } from './contract/hostname-list.ts'
+import { hostnamesContract } from './contract/hostnames.ts'
+import { leasesContract } from './contract/leases.ts'
+import { lifetimeContract } from './contract/lifetime.ts'
+import { outboxContract } from './contract/outbox.ts'
+import { secretsContract } from './contract/secrets.ts'
+import type { OpenStore } from './contract/store-under-test.ts'
+import { zonesContract } from './contract/zones.ts'
+
+/** What every dialect's store must do: the port's comments, one by one. */
+export function storeContract(name: string, open: OpenStore): void {
+  describe(`${name}`, () => {
+    zonesContract(open)
+    hostnamesContract(open)
+    hostnameListContract(open)
+    leasesContract(open)
+    certificatesContract(open)
+    outboxContract(open)
+    secretsContract(open)
+    concurrencyContract(open)
+    lifetimeContract(open)
+  })
+}
