@@ -112,8 +112,10 @@ async function measureAll(
 }
 
 function printProgress(result: Measurement): void {
-  const { round, row, opponent, microseconds, busy, requests } = result
-  const numbers = `${microseconds.toFixed(1)} µs, core ${(busy * 100).toFixed(0)} % busy`
+  const { round, row, opponent, microseconds, busy, foreign, requests } = result
+  const percent = (share: number): string => `${(share * 100).toFixed(0)} %`
+  const core = `core ${percent(busy)} busy, ${percent(foreign)} by others`
+  const numbers = `${microseconds.toFixed(1)} µs, ${core}`
   console.error(`round ${round}  ${row.padEnd(8)} ${opponent.padEnd(19)} ${numbers}, n=${requests}`)
 }
 

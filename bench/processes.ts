@@ -159,6 +159,18 @@ export function cpuMicroseconds(pids: readonly number[]): number {
   return nanoseconds / 1_000
 }
 
+/** Time that a core did not stand idle, whoever used it; in steps of 10 ms (proc_stat(5)). */
+export function busyMicroseconds(core: string): number {
+  const line = readProc('/proc/stat')
+    .split('\n')
+    .find((line) => line.startsWith(`cpu${core} `))
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (line ?? '')
+    .split(' ')
+    .slice(1)
+    .map(Number)
+  return (user + nice + system + irq + softirq + steal) * 10_000
+}
+
 function readProc(path: string): string {
   try {
     return readFileSync(path, 'utf8')

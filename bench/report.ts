@@ -44,6 +44,7 @@ export function renderMarkdown(report: Report): string {
       ]),
     ),
     ...renderAutocannon(report),
+    ...renderDoubts(report),
   ]
   return lines.join('\n')
 }
@@ -75,6 +76,17 @@ function renderAutocannon({ autocannon, opponents }: Report): string[] {
       ],
     ),
   ]
+}
+
+const TOLERATED_FOREIGN = 0.05
+
+/** A table measured on a busy machine says so itself. */
+function renderDoubts({ measurements }: Report): string[] {
+  if (measurements.length === 0) return []
+  const foreign = median(measurements.map((measurement) => measurement.foreign))
+  if (foreign <= TOLERATED_FOREIGN) return []
+  const share = `${(foreign * 100).toFixed(0)} %`
+  return ['', `Doubtful: other processes used ${share} of the core under test (median).`]
 }
 
 /** Columns are padded, so that the table reads the same on a terminal and in the README. */

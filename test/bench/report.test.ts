@@ -17,6 +17,7 @@ function reportOf(numbers: Numbers): Report {
         failures: 0,
         problems: [],
         busy: 1,
+        foreign: 0.01,
       })),
     ),
   )
@@ -62,6 +63,15 @@ describe('the table', () => {
     expect(table).toMatch(/\| Row http1 +\| +12\.0 \| +60\.0 \(5\.00\) \|/)
     expect(table).toMatch(/\| Row http2 +\| +200 \| +– \|/)
     expect(table).toContain('2026-11-23, commit abc1234, a machine, median of 3 rounds.')
+  })
+})
+
+describe('a report of a busy machine', () => {
+  it('says that it is doubtful', () => {
+    const quiet = reportOf({ http1: { nginx: [10, 12, 14] } })
+    const busy = { ...quiet, measurements: quiet.measurements.map((m) => ({ ...m, foreign: 0.3 })) }
+    expect(renderMarkdown(quiet)).not.toContain('Doubtful')
+    expect(renderMarkdown(busy)).toContain('Doubtful: other processes used 30 %')
   })
 })
 
