@@ -14,8 +14,6 @@ import { openSqliteDatabase } from './sqlite/sqlite-database.ts'
 import { SqlZoneStore } from './zone-store.ts'
 
 export interface SqlStoreOptions {
-  /** The SQLite file; made, with its folder, where it is missing. */
-  path: string
   /** Seals the values of `secrets`. */
   sealer: Sealer
   /** @default the system's */
@@ -25,16 +23,26 @@ export interface SqlStoreOptions {
 }
 
 /**
- * Opens the store and brings its tables up to date.
+ * Opens the store in a SQLite file and brings its tables up to date.
  *
+ * @param options.path the file; made, with its folder, where it is missing
  * @throws {StoreError} `unavailable`, `corrupt`, `newer-schema`, `wrong-key`; each names the file
  */
-export async function openSqlStore(options: SqlStoreOptions): Promise<Store> {
-  const { path, sealer, clock = systemClock, log = silentLogger } = options
-  const database = openSqliteDatabase(path)
+export async function openSqlStore(options: SqlStoreOptions & { path: string }): Promise<Store> {
+  return createSqlStore(openSqliteDatabase(options.path), options)
+}
+
+/** The store on a database of any dialect; closes the database when it fails, and with itself. */
+export async function createSqlStore(
+  database: SqlDatabase,
+  options: SqlStoreOptions,
+): Promise<Store> {
+  const { sealer, clock = systemClock, log = silentLogger } = options
   try {
     const { from, to } = await migrate(database, { migrations, now: clock.now() })
-    if (from < to) log.info({ database: path, from, to }, 'database schema brought up to date')
+    if (from < to) {
+      log.info({ database: database.location, from, to }, 'database schema brought up to date')
+    }
     const store = new SqlStore(database, { sealer, clock, log })
     await checkSecretKey(store.secrets, database.location)
     return store
