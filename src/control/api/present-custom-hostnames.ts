@@ -4,11 +4,13 @@ import type { Zone } from '#domain/zone.ts'
 
 import type { ApiDependencies } from './api-dependencies.ts'
 import type { RenderedHostname } from './custom-hostname-schema.ts'
-import { renderCustomHostname } from './render-custom-hostname.ts'
+import { renderCustomHostname, type RenderContext } from './render-custom-hostname.ts'
+
+type Deps = Pick<ApiDependencies, 'store' | 'clock' | 'settings'>
 
 /** Renders records of one zone; reads the certificates of all of them at once. */
 export async function presentHostnames(
-  deps: Pick<ApiDependencies, 'store' | 'clock' | 'settings'>,
+  deps: Deps,
   zone: Zone,
   records: readonly CustomHostname[],
 ): Promise<RenderedHostname[]> {
@@ -17,24 +19,25 @@ export async function presentHostnames(
     .map((record) => record.id)
   const certificates = ids.length > 0 ? await deps.store.certificates.listByHostnames(ids) : []
   const byHostname = Map.groupBy(certificates, (certificate: Certificate) => certificate.hostnameId)
-  const { dcvZone } = deps.settings
-  const context = {
-    now: deps.clock.now(),
-    dcvDelegation: dcvZone === undefined ? undefined : `${zone.dcvDelegationUuid}.${dcvZone}`,
-  }
+  const context = contextOf(deps, zone)
   return records.map((record) =>
     renderCustomHostname(record, { ...context, certificates: byHostname.get(record.id) ?? [] }),
   )
 }
 
 export async function presentHostname(
-  deps: Pick<ApiDependencies, 'store' | 'clock' | 'settings'>,
+  deps: Deps,
   zone: Zone,
   record: CustomHostname,
 ): Promise<RenderedHostname> {
-  const { store, clock, settings } = deps
-  const certificates = await store.certificates.listByHostname(record.id)
-  const { dcvZone } = settings
-  const dcvDelegation = dcvZone === undefined ? undefined : `${zone.dcvDelegationUuid}.${dcvZone}`
-  return renderCustomHostname(record, { certificates, now: clock.now(), dcvDelegation })
+  const certificates = await deps.store.certificates.listByHostname(record.id)
+  return renderCustomHostname(record, { ...contextOf(deps, zone), certificates })
+}
+
+function contextOf(
+  { clock, settings: { dcvZone } }: Deps,
+  { dcvDelegationUuid }: Zone,
+): Omit<RenderContext, 'certificates'> {
+  const dcvDelegation = dcvZone === undefined ? undefined : `${dcvDelegationUuid}.${dcvZone}`
+  return { now: clock.now(), dcvDelegation }
 }
