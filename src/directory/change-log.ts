@@ -57,6 +57,8 @@ export interface WatchOptions {
 export const CHANGE_LOG_LENGTH = 10_000
 
 const BATCH_LENGTH = 500
+/** A directory that is being filled changes all the time: looking at it then and now is enough. */
+const FILLING_POLL_MS = 50
 const RETRY = { firstMs: 50, maxMs: 2_000 }
 
 /** What `EdgeDirectory.watch` promises, over any source. */
@@ -73,7 +75,8 @@ export async function* watchLog(
       failures = 0
       const batch = reader.take(view)
       if (batch) yield batch
-      if (view.entries.length < BATCH_LENGTH) await source.wait(view.newest, signal)
+      if (view.epoch === undefined) await pause(clock, { ms: FILLING_POLL_MS, signal })
+      else if (view.entries.length < BATCH_LENGTH) await source.wait(view.newest, signal)
     } catch {
       failures++
       reader.missed()

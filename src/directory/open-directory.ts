@@ -3,6 +3,8 @@ import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
 
 import type { DirectoryPublisher, EdgeDirectory } from './directory.ts'
+import { openRedisDirectoryPublisher } from './redis-directory-publisher.ts'
+import { openRedisEdgeDirectory } from './redis-edge-directory.ts'
 import { openSqliteDirectoryPublisher } from './sqlite-directory-publisher.ts'
 import { openSqliteEdgeDirectory } from './sqlite-edge-directory.ts'
 
@@ -16,12 +18,26 @@ export interface DirectoryOptions {
   logger: Logger
 }
 
-/** The edge's side of whichever directory is configured. Opens also while it is out of reach. */
+/**
+ * The edge's side of whichever directory is configured. Opens also while it is out of reach: calls
+ * then reject with `unavailable` until it is there.
+ *
+ * @throws {TypeError} where the Redis URL is not one
+ */
 export function openEdgeDirectory(options: DirectoryOptions): Promise<EdgeDirectory> {
-  return openSqliteEdgeDirectory(options)
+  const { redisUrl: url, path, clock, random, logger } = options
+  if (url === undefined) return openSqliteEdgeDirectory({ path, clock, random })
+  return openRedisEdgeDirectory({ url, clock, random, logger })
 }
 
-/** The control plane's side of whichever directory is configured. */
+/**
+ * The control plane's side of whichever directory is configured.
+ *
+ * @throws {TypeError} where the Redis URL is not one
+ * @throws {DirectoryError} `unavailable` where the file cannot be made
+ */
 export function openDirectoryPublisher(options: DirectoryOptions): Promise<DirectoryPublisher> {
-  return openSqliteDirectoryPublisher(options)
+  const { redisUrl: url, path, clock, random, logger } = options
+  if (url === undefined) return openSqliteDirectoryPublisher({ path, clock })
+  return openRedisDirectoryPublisher({ url, clock, random, logger })
 }
