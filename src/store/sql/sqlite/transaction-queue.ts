@@ -112,8 +112,11 @@ export class TransactionQueue {
   }
 
   #fail(jobs: readonly Job[], error: unknown): void {
-    if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
     const reason = toStoreError(error, this.#path)
-    for (const job of jobs) job.reject(reason)
+    try {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+    } finally {
+      for (const job of jobs) job.reject(reason)
+    }
   }
 }
