@@ -31,6 +31,7 @@ export class TicketKeys {
   #current: Uint8Array
   #generation = 0
   #stale = true
+  #reading: Promise<void> | undefined
 
   constructor(options: TicketKeysOptions) {
     this.#options = options
@@ -53,10 +54,19 @@ export class TicketKeys {
     this.#stale = true
   }
 
-  /** Reads the newest key if that is due. Keeps what it has while the directory cannot answer. */
+  /**
+   * Reads the newest key if that is due, one read after the other. Keeps what it has while the
+   * directory cannot answer. Never rejects.
+   */
   async refresh(): Promise<void> {
+    await this.#reading
     if (!this.#stale) return
     this.#stale = false
+    this.#reading = this.#read()
+    await this.#reading
+  }
+
+  async #read(): Promise<void> {
     try {
       const [newest] = await this.#options.directory.listTicketKeys()
       if (newest) this.#use(this.#options.sealer.open(newest.sealed, SEAL_CONTEXT))

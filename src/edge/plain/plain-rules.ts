@@ -1,0 +1,171 @@
+import type { EdgeDirectory } from '#directory/directory.ts'
+import type { Binding } from '#domain/binding.ts'
+import type { Hostname } from '#domain/hostname.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { MetricFamily } from '#lib/metrics.ts'
+
+import type { BindingLookup } from '../connection.ts'
+import type { Exchange, ExchangeHandler, ExchangeListener, RawHeaders } from '../exchange.ts'
+import { renderNotReady } from './not-ready-page.ts'
+import type { PlainAnswer } from './plain-answer.ts'
+
+/** What port 80 answered by itself. */
+export type PlainAnswerKind =
+  | 'challenge'
+  | 'no-challenge'
+  | 'not-ready'
+  | 'redirect'
+  | 'unavailable'
+
+export interface PlainRulesOptions {
+  directory: Pick<EdgeDirectory, 'findAnswer'>
+  bindings: BindingLookup
+  clock: Pick<Clock, 'now'>
+  /** Counts answers by kind. */
+  answers: MetricFamily<'kind'>
+  /** Port of HTTPS as clients reach it; 443 is left out of redirects. */
+  httpsPort: () => number
+  /** Takes what is to be proxied, and everything that came over TLS. */
+  next: ExchangeListener
+}
+
+const WELL_KNOWN = [
+  '/.well-known/acme-challenge/',
+  '/.well-known/cf-custom-hostname-challenge/',
+] as const
+/** Tokens have a few dozen characters (RFC 8555 section 8.3); what is longer is not looked up. */
+const MAX_PATH = 512
+
+/**
+ * What port 80 does before the proxy, in order: answers challenges and ownership tokens from the
+ * directory; tells what is missing of a hostname that is not served yet; redirects to HTTPS where the
+ * zone wants that and there is a certificate. Everything else is proxied, errors included: a name
+ * that nobody has gets the proxy's own answer.
+ */
+export function createPlainRules(options: PlainRulesOptions): ExchangeListener {
+  const rules = new PlainRules(options)
+  return (exchange) => {
+    if (exchange.connection.scheme === 'https' || exchange.problem) options.next(exchange)
+    else rules.handle(exchange)
+  }
+}
+
+class PlainRules {
+  readonly #options: PlainRulesOptions
+
+  constructor(options: PlainRulesOptions) {
+    this.#options = options
+  }
+
+  handle(exchange: Exchange): void {
+    const { bindings, next } = this.#options
+    const { hostname } = exchange
+    if (hostname === undefined) return next(exchange)
+    const found = bindings.find(hostname)
+    if (!(found instanceof Promise)) return this.#onBinding(exchange, hostname, found)
+    void this.#handleCold(exchange, { hostname, found })
+  }
+
+  async #handleCold(
+    exchange: Exchange,
+    { hostname, found }: { hostname: Hostname; found: Promise<Binding | undefined> },
+  ): Promise<void> {
+    const binding = await found.catch(() => undefined)
+    this.#onBinding(exchange, hostname, binding)
+  }
+
+  #onBinding(exchange: Exchange, hostname: Hostname, binding: Binding | undefined): void {
+    const path = withoutQuery(exchange.path)
+    if (!binding) return this.#options.next(exchange)
+    if (WELL_KNOWN.some((prefix) => path.startsWith(prefix))) {
+      return void this.#answerChallenge(exchange, hostname, path)
+    }
+    if (binding.missing.length > 0) return this.#answerNotReady(exchange, binding)
+    if (binding.alwaysUseHttps && binding.chains.length > 0)
+      return this.#redirect(exchange, hostname)
+    this.#options.next(exchange)
+  }
+
+  async #answerChallenge(exchange: Exchange, hostname: Hostname, path: string): Promise<void> {
+    const { directory, clock } = this.#options
+    if (path.length > MAX_PATH) return this.#send(exchange, 'no-challenge', NO_CHALLENGE)
+    try {
+      const answer = await directory.findAnswer(hostname, path, clock.now())
+      if (!answer) return this.#send(exchange, 'no-challenge', NO_CHALLENGE)
+      this.#send(exchange, 'challenge', text(200, 'OK', answer.body))
+    } catch {
+      this.#send(exchange, 'unavailable', UNAVAILABLE)
+    }
+  }
+
+  #answerNotReady(exchange: Exchange, binding: Binding): void {
+    const { hostname, missing } = binding
+    const accept = findHeader(exchange.headers, 'accept')
+    this.#send(exchange, 'not-ready', renderNotReady({ hostname, missing, accept }))
+  }
+
+  /** 308 keeps the method (RFC 9110 section 15.4.9). The name comes from the parser, never raw. */
+  #redirect(exchange: Exchange, hostname: Hostname): void {
+    const port = this.#options.httpsPort()
+    const path = exchange.path.startsWith('/') ? exchange.path : '/'
+    const location = `https://${hostname}${port === 443 ? '' : `:${port}`}${path}`
+    const { headers, ...rest } = text(308, 'Permanent Redirect', '')
+    this.#send(exchange, 'redirect', { ...rest, headers: ['Location', location, ...headers] })
+  }
+
+  #send(exchange: Exchange, kind: PlainAnswerKind, answer: PlainAnswer): void {
+    this.#options.answers.cell({ kind }).value += 1
+    const { status, reason, headers } = answer
+    const body = Buffer.from(answer.body)
+    const bodiless = exchange.method === 'HEAD'
+    exchange.open(NOBODY)
+    exchange.respond({
+      status,
+      reason,
+      headers: [...headers],
+      bodyLength: body.length,
+      bodiless,
+      trailers: false,
+    })
+    exchange.end(bodiless ? undefined : body)
+  }
+}
+
+/** These answers need nothing of the request's body and hear of nothing. */
+const NOBODY: ExchangeHandler = {
+  onRequestData() {},
+  onRequestEnd() {},
+  onRequestError() {},
+  onDrain() {},
+  onClose() {},
+}
+
+const NO_CHALLENGE: PlainAnswer = text(404, 'Not Found', 'No such challenge.\n', [
+  'X-Custos-Error',
+  'no_challenge',
+])
+const UNAVAILABLE: PlainAnswer = text(503, 'Service Unavailable', 'Try again in a moment.\n', [
+  'X-Custos-Error',
+  'directory_unavailable',
+  'Retry-After',
+  '5',
+])
+
+function text(status: number, reason: string, body: string, more: RawHeaders = []): PlainAnswer {
+  const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store']
+  return { status, reason, headers: [...headers, ...more], body }
+}
+
+function withoutQuery(path: string): string {
+  const at = path.indexOf('?')
+  return at < 0 ? path : path.slice(0, at)
+}
+
+/** All values of a field, joined; empty where there is none. */
+function findHeader(headers: RawHeaders, name: string): string {
+  const values: string[] = []
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() === name) values.push(headers[i + 1] ?? '')
+  }
+  return values.join(', ')
+}
