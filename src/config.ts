@@ -3,29 +3,31 @@ import { OriginError, parseOrigin } from '#domain/origin.ts'
 import { parseByteSize } from '#lib/byte-size.ts'
 import { deepFreeze } from '#lib/deep-freeze.ts'
 import { parseDuration } from '#lib/duration.ts'
-import { FormError, quoteReceived } from '#lib/form-error.ts'
+import { FormError } from '#lib/form-error.ts'
 import { findCollisions, parseListenAddress, type ListenAddress } from '#lib/listen-address.ts'
 import type { LogLevel } from '#lib/log.ts'
-import { SECRET_KEY_BYTES } from '#lib/sealing.ts'
 import {
   parseBearerToken,
   parseChoice,
+  parseDottedName,
   parseInteger,
   parseList,
   parseNameServer,
   parseOneOf,
   parsePemCertificates,
-  parseSecretBytes,
+  parseSecretKeys,
   parseServiceUrl,
   parseSwitch,
   readNamedFile,
 } from '#lib/setting-forms.ts'
 import { readSettingsFile } from '#lib/settings-file.ts'
 import {
+  describeSettings,
   pathOf,
   SettingsReader,
   unknownPaths,
   unknownVariables,
+  type SettingDescription,
   type SettingMistake,
   type SettingsSource,
   type SettingsTable,
@@ -112,7 +114,10 @@ export const SETTINGS = {
   CUSTOS_EDGE_HTTP: { default: '0.0.0.0:8080', meaning: 'Where the edge accepts plain HTTP' },
   CUSTOS_EDGE_ADMIN: { unset: 'off', meaning: 'Health and metrics of an edge-only process' },
   CUSTOS_EDGE_ACCESS_LOG: { default: 'false', meaning: 'One JSON line a request on stdout' },
-  CUSTOS_EDGE_DEFAULT_HOSTNAME: { unset: 'refuse', meaning: 'Served where SNI is missing or unknown' },
+  CUSTOS_EDGE_DEFAULT_HOSTNAME: {
+    unset: 'refuse',
+    meaning: 'Served where SNI is missing or unknown',
+  },
   CUSTOS_EDGE_CACHE_BYTES: { default: '256MiB', meaning: 'Hot bindings and contexts, a worker' },
   CUSTOS_EDGE_DRAIN: { default: '30s', meaning: 'How long a stopping edge waits for requests' },
   CUSTOS_ORIGIN_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for origins' },
@@ -147,7 +152,8 @@ const NOT_YET = [
   'CUSTOS_DNS_LISTEN',
 ]
 
-const NAMING = { prefix: 'CUSTOS_', groups: ['EDGE', 'ACME', 'DNS', 'LOCAL_CA'] }
+const GROUPS = ['EDGE', 'ACME', 'DNS', 'LOCAL_CA']
+const NAMING = { prefix: 'CUSTOS_', groups: GROUPS, fileVariable: 'CUSTOS_CONFIG' }
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const satisfies LogLevel[]
 /** The longest lifetime that Apple's clients accept, of private CAs too (HT210176). */
 const LEAF_LIFETIME = { min: '1m', max: '825d' }
@@ -160,6 +166,9 @@ const DIRECTORIES = {
   now: ['redis', 'rediss'],
   later: ['redis+sentinel', 'rediss+sentinel', 'redis+cluster', 'rediss+cluster'],
 }
+
+/** All settings of this version, for people. */
+export const listSettings = (): SettingDescription[] => describeSettings(SETTINGS, NAMING)
 
 export interface LoadConfigOptions {
   /** The environment. */
@@ -175,7 +184,7 @@ export function loadConfig(options: LoadConfigOptions): {
   config: Config
   warnings: ConfigWarning[]
 } {
-  const file = readSettingsFile({ variable: 'CUSTOS_CONFIG', ...options })
+  const file = readSettingsFile({ variable: NAMING.fileVariable, ...options })
   const source = { env: options.env, file: file.values, naming: NAMING }
   const known = [...Object.keys(SETTINGS), ...NOT_YET]
   const reader = new SettingsReader(SETTINGS, source)
@@ -206,7 +215,7 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
     apiToken: of.optional('CUSTOS_API_TOKEN', parseBearerToken),
     secretKeys: of.optional('CUSTOS_SECRET_KEY', parseSecretKeys),
     firstZone: {
-      name: of.value('CUSTOS_ZONE', parseZoneName),
+      name: of.value('CUSTOS_ZONE', parseDottedName),
       fallbackOrigin: of.optional('CUSTOS_FALLBACK_ORIGIN', parseOperatorOrigin),
       cnameTarget: of.optional('CUSTOS_CNAME_TARGET', parseOperatorHostname),
     },
@@ -266,17 +275,6 @@ function weakToken({ apiToken }: Config): ConfigWarning[] {
 
 function parseAdmin(text: string): ListenAddress | undefined {
   return text.toLowerCase() === 'off' ? undefined : parseListenAddress(text)
-}
-
-function parseSecretKeys(text: string): Uint8Array[] {
-  return parseList(text).map((key) => parseSecretBytes(key, SECRET_KEY_BYTES))
-}
-
-function parseZoneName(text: string): string {
-  if (/^[a-z0-9][a-z0-9._-]{0,252}$/i.test(text)) return text
-  throw new FormError(
-    `must be 1 to 253 letters, digits or . _ -, the first a letter or digit: received ${quoteReceived(text)}`,
-  )
 }
 
 /** The operator's own names need no public suffix; tenants' names do. */

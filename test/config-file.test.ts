@@ -50,6 +50,7 @@ zone: "007"
     ['edge: { htps: "x" }', 'edge.htps', 'is no setting: did you mean edge.https?'],
     ['control: { host: x }', 'control.host', 'is no setting: did you mean control?'],
     ['CUSTOS_WORKERS: 3', 'CUSTOS_WORKERS', 'is no setting: did you mean workers?'],
+    ['config: other.yaml', 'config', 'is no setting'],
     ['flavour: sweet', 'flavour', 'is no setting'],
     ['__proto__: { polluted: 1 }', '__proto__.polluted', 'is no setting'],
     ['- a\n- b', 'config file', 'must be a mapping of settings'],

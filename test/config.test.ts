@@ -225,7 +225,7 @@ describe('a mistake', () => {
     [
       'CUSTOS_ZONE',
       'my zone',
-      'must be 1 to 253 letters, digits or . _ -, the first a letter or digit: received "my zone"',
+      'must have 1 to 253 letters, digits, . - or _, and no . or - at either end: received "my zone"',
     ],
     ['CUSTOS_CA', 'vault', 'must be one of local: received "vault"'],
   ])('in %s (%s) names variable, rule and value', (variable, value, message) => {

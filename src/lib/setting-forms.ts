@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 
 import { FormError, quoteReceived } from './form-error.ts'
+import { SECRET_KEY_BYTES } from './sealing.ts'
 
 /** The forms that settings have; each throws `FormError` with the rule and the value received. */
 
@@ -62,6 +63,11 @@ export function parseSecretBytes(text: string, length: number): Uint8Array {
   return new Uint8Array(bytes)
 }
 
+/** Keys that seal secrets, as a comma-separated list: the first seals, all open. */
+export function parseSecretKeys(text: string): Uint8Array[] {
+  return parseList(text).map((key) => parseSecretBytes(key, SECRET_KEY_BYTES))
+}
+
 /** The certificates of a PEM file, each as its own PEM text. */
 export function parsePemCertificates(text: string): string[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
@@ -119,4 +125,13 @@ export function readNamedFile(path: string, readFile: (path: string) => string):
     const reason = error instanceof Error ? error.message : String(error)
     throw new FormError(`cannot be read: ${reason}`)
   }
+}
+
+/** A name that looks like a domain name but need not be one; lower case. */
+export function parseDottedName(text: string): string {
+  const name = text.toLowerCase()
+  if (/^[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9])?$/.test(name)) return name
+  throw new FormError(
+    `must have 1 to 253 letters, digits, . - or _, and no . or - at either end: received ${quoteReceived(text)}`,
+  )
 }

@@ -34,10 +34,14 @@ export interface SettingsNaming {
   prefix: string
   /** First words that are groups in the file: `EDGE` makes `edge.accessLog` of `EDGE_ACCESS_LOG`. */
   groups: readonly string[]
+  /** The variable that names the file: it cannot stand in it. */
+  fileVariable: string
 }
 
 /** Where a variable's setting stands in the file: camel case, without the prefix, in groups. */
-export function pathOf(variable: string, { prefix, groups }: SettingsNaming): string {
+export function pathOf(variable: string, naming: SettingsNaming): string {
+  const { prefix, groups, fileVariable } = naming
+  if (variable === fileVariable) return ''
   const stem = variable.slice(prefix.length)
   const group = groups.find((name) => stem.startsWith(`${name}_`))
   if (group === undefined) return camelCase(stem)
@@ -46,6 +50,28 @@ export function pathOf(variable: string, { prefix, groups }: SettingsNaming): st
 
 function camelCase(words: string): string {
   return words.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+export interface SettingDescription {
+  variable: string
+  /** In the settings file; empty for what cannot stand there. */
+  path: string
+  /** The default, or what unset means. */
+  fallback: string
+  meaning: string
+}
+
+/** The table as people read it. */
+export function describeSettings(
+  table: SettingsTable,
+  naming: SettingsNaming,
+): SettingDescription[] {
+  return Object.entries(table).map(([variable, row]) => ({
+    variable,
+    path: pathOf(variable, naming),
+    fallback: 'default' in row ? row.default : row.unset,
+    meaning: row.meaning,
+  }))
 }
 
 /** Reads settings one by one and keeps what was wrong, so that all of it can be told at once. */
