@@ -66,7 +66,8 @@ async function clientV4(scope: FastifyInstance, deps: ApiDependencies): Promise<
 function notFound(request: FastifyRequest, methodsOf: (path: string) => string[]): ApiError {
   const path = pathOf(request.url)
   const methods = methodsOf(path)
-  if (methods.length === 0) return new ApiError('route-not-found', { reason: path })
+  const isRouted = methods.length > 0 && !methods.includes(request.method)
+  if (!isRouted) return new ApiError('route-not-found', { reason: path })
   const reason = `${request.method} not available for that URI`
   return new ApiError('method-not-allowed', { reason, headers: { allow: methods.join(', ') } })
 }

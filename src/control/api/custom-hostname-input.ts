@@ -4,7 +4,8 @@ import type { JsonObject } from '#domain/custom-hostname.ts'
 import { HostnameError, parseHostname, type Hostname } from '#domain/hostname.ts'
 import { OriginError, parseOrigin, type OriginProblem } from '#domain/origin.ts'
 
-import { ApiError, type ApiErrorKind } from './api-error.ts'
+import type { ApiErrorKind } from './api-error-table.ts'
+import { ApiError } from './api-error.ts'
 import { SSL_INPUT } from './ssl-input.ts'
 
 /** Custom metadata, written as JSON, in bytes (spec section 6). */

@@ -12,7 +12,7 @@ const RECORD = z.object({
 })
 
 const CERTIFICATE = z.object({
-  id: z.uuid(),
+  id: z.string(),
   issuer: z.string(),
   serial_number: z.string().describe('Decimal.'),
   signature: z.string(),

@@ -5,7 +5,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '#lib/log.ts'
 import { StoreError } from '#store/store.ts'
 
-import { ApiError, type ApiErrorKind } from './api-error.ts'
+import type { ApiErrorKind } from './api-error-table.ts'
+import { ApiError } from './api-error.ts'
 import { failure } from './envelope.ts'
 
 /** What the server below us refuses by itself. */

@@ -1,7 +1,8 @@
 import type { FastifySchemaCompiler } from 'fastify'
 import type { z } from 'zod'
 
-import { API_ERRORS, ApiError, type ApiErrorKind } from './api-error.ts'
+import { API_ERRORS, type ApiErrorKind } from './api-error-table.ts'
+import { ApiError } from './api-error.ts'
 
 /**
  * Which error a field gets that its schema refuses, by its path; the longest prefix that matches

@@ -164,6 +164,18 @@ describe('editing with the SDK', () => {
     })
   })
 
+  it('does not revive a hostname whose name the zone gave to another one', async () => {
+    const { id, hostname } = await created({})
+    const ownership = { state: 'deleted', since: 1, errors: [] } as const
+    await api.store.hostnames.update(id, (record) => ({ record: { ...record, ownership } }))
+    const next = await api.client.customHostnames.create({ ...zone, hostname })
+    expect(next.id).not.toBe(id)
+    await expect(api.client.customHostnames.edit(id, zone)).rejects.toMatchObject({
+      status: 409,
+      errors: [{ code: 1406 }],
+    })
+  })
+
   it('gives a hostname a certificate that had none', async () => {
     const { id } = await created({})
     const edited = await api.client.customHostnames.edit(id, { ...zone, ssl: SSL })
