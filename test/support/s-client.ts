@@ -62,7 +62,7 @@ function readText(text: string): Omit<SClientResult, 'text' | 'code'> {
     resumed: has && kind === 'Reused',
     verified: /^Verification: OK$/m.test(text),
     alpn: /^ALPN protocol: (\S+)$/m.exec(text)?.[1],
-    alert: /alert ([a-z ]+):[^\n]*SSL alert number/.exec(text)?.[1],
+    alert: /:(?:sslv3|tlsv1|tlsv13) (?:alert )?([a-z ]+):[^\n]*SSL alert number/.exec(text)?.[1],
   }
 }
 
