@@ -5,8 +5,8 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { Connection } from '../connection.ts'
 import { ProxyError, type ProxyErrorKind } from '../error.ts'
 import type { Exchange, ExchangeHandler, RawHeaders, ResponseHead } from '../exchange.ts'
+import type { RequestHead } from '../request-head.ts'
 import { endToEndTrailers } from '../trailers.ts'
-import type { RequestHead } from './request-head.ts'
 
 /** What the exchange asks of the connection that it runs on. */
 export interface Http1Owner {

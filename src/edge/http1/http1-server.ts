@@ -8,10 +8,11 @@ import { ProxyError, type ProxyErrorKind } from '../error.ts'
 import type { ExchangeListener } from '../exchange.ts'
 import type { HttpLimits } from '../http-limits.ts'
 import { renderErrorResponse } from '../proxy/error-response.ts'
+import type { RequestHead } from '../request-head.ts'
 import { Sweeper, type Timed } from '../sweeper.ts'
 import { Http1Exchange, type Http1Owner } from './http1-exchange.ts'
 import { renderHead } from './render-head.ts'
-import { isWebSocketHandshake, readRequestHead, type RequestHead } from './request-head.ts'
+import { isWebSocketHandshake, readRequestHead } from './request-head.ts'
 import { TunnelExchange } from './tunnel-exchange.ts'
 
 export interface Http1ServerDeps {

@@ -1,22 +1,7 @@
-import type { Hostname } from '#domain/hostname.ts'
-
 import { parseAuthority } from '../authority.ts'
-import { covers, type Connection } from '../connection.ts'
 import { ProxyError, type ProxyErrorKind } from '../error.ts'
 import { UNKNOWN_LENGTH, type RawHeaders } from '../exchange.ts'
-
-/** What an HTTP/1.1 request head says, with all that concerns the connection taken out. */
-export interface RequestHead {
-  hostname: Hostname | undefined
-  authority: string
-  path: string
-  headers: RawHeaders
-  bodyLength: number
-  expectsContinue: boolean
-  acceptsTrailers: boolean
-  wantsWebSocket: boolean
-  problem: ProxyError | undefined
-}
+import { checkHost, emptyHead, TARGET, type HeadRules, type RequestHead } from '../request-head.ts'
 
 export interface RawRequestHead {
   method: string
@@ -25,14 +10,6 @@ export interface RawRequestHead {
   headers: RawHeaders
 }
 
-export interface HeadRules {
-  connection: Connection
-  maxRequestHeaders: number
-}
-
-/** Space, controls and # never stand in a request target (RFC 9112 section 3.2). */
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
-const TARGET = /^[^\x00-\x20\x7f#]+$/
 const ABSOLUTE = /^(https?):\/\/([^/?#]+)(\/[^#]*|\?[^#]*)?$/i
 const LENGTH = /^\d{1,15}$/
 const COMMON_TOKENS = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
@@ -44,17 +21,7 @@ const REFUSED_METHODS = new Set(['CONNECT', 'TRACE'])
  * A head that breaks one still gives a `RequestHead`, with the reason in `problem`.
  */
 export function readRequestHead(raw: RawRequestHead, rules: HeadRules): RequestHead {
-  const head: RequestHead = {
-    hostname: undefined,
-    authority: '',
-    path: raw.target,
-    headers: [],
-    bodyLength: 0,
-    expectsContinue: false,
-    acceptsTrailers: false,
-    wantsWebSocket: false,
-    problem: undefined,
-  }
+  const head = emptyHead(raw.target)
   const fields = new ConnectionFields()
   const { headers } = raw
   for (let i = 0; i < headers.length; i += 2) {
@@ -233,15 +200,6 @@ function applyPath(
   const rest = match[3] ?? '/'
   head.path = rest.startsWith('?') ? `/${rest}` : rest
   return undefined
-}
-
-/** The certificate that this connection showed must be valid for the host (RFC 9110 section 15.5.20). */
-function checkHost(
-  hostname: Hostname | undefined,
-  connection: Connection,
-): ProxyErrorKind | undefined {
-  if (hostname === undefined) return connection.tls ? 'misdirected' : 'unknown_host'
-  return connection.tls && !covers(connection.tls, hostname) ? 'misdirected' : undefined
 }
 
 /** Fields that Connection names belong to the connection (RFC 9110 section 7.6.1). */

@@ -6,8 +6,8 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { Connection } from '../connection.ts'
 import type { ProxyError } from '../error.ts'
 import type { Exchange, ExchangeHandler, RawHeaders, ResponseHead } from '../exchange.ts'
+import type { RequestHead } from '../request-head.ts'
 import { renderHead } from './render-head.ts'
-import type { RequestHead } from './request-head.ts'
 
 /**
  * A WebSocket handshake on HTTP/1.1: the last exchange of its connection, whose socket it owns. Either

@@ -198,9 +198,9 @@ export class RequestFlow implements ExchangeHandler, ResponseHandler, Waiter, Ti
     if (head.upgrade?.toLowerCase() !== 'websocket') {
       throw new ProxyError('upstream_bad_response', 'Origin switched to another protocol')
     }
+    this.#exchange.switchProtocols(headers)
     this.#isTunnel = true
     this.#phase = 'receive'
-    this.#exchange.switchProtocols(headers)
     this.#watch()
   }
 

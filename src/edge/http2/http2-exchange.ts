@@ -1,0 +1,184 @@
+import { constants, type ServerHttp2Stream } from 'node:http2'
+
+import type { Hostname } from '#domain/hostname.ts'
+
+import type { Connection } from '../connection.ts'
+import type { ProxyError } from '../error.ts'
+import type { Exchange, ExchangeHandler, RawHeaders, ResponseHead } from '../exchange.ts'
+import { endToEndTrailers } from '../trailers.ts'
+import type { Http2RequestHead } from './http2-request-head.ts'
+import { takeWebSocketAccept } from './websocket-key.ts'
+
+const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants
+
+export interface Http2StreamContext {
+  connection: Connection
+  /** Sent to the origin in place of the client's, for a WebSocket. */
+  webSocketKey: string | undefined
+  onClosed(wasCancelled: boolean): void
+}
+
+/** An HTTP/2 exchange: one stream. */
+export class Http2Exchange implements Exchange {
+  readonly connection: Connection
+  readonly httpVersion = '2'
+  readonly method: string
+  readonly hostname: Hostname | undefined
+  readonly authority: string
+  readonly path: string
+  readonly headers: RawHeaders
+  readonly bodyLength: number
+  readonly expectsContinue: boolean
+  readonly acceptsTrailers: boolean
+  readonly wantsWebSocket: boolean
+  readonly problem: ProxyError | undefined
+  bytesIn = 0
+  bytesOut = 0
+  readonly #stream: ServerHttp2Stream
+  readonly #context: Http2StreamContext
+  #handler: ExchangeHandler | undefined
+  #requestTrailers: RawHeaders = []
+  #responseTrailers: RawHeaders = []
+  #isRequestEnded: boolean
+  #isReading = false
+  #isEnded = false
+
+  constructor(stream: ServerHttp2Stream, head: Http2RequestHead, context: Http2StreamContext) {
+    this.#stream = stream
+    this.#context = context
+    this.connection = context.connection
+    this.method = head.method
+    this.hostname = head.hostname
+    this.authority = head.authority
+    this.path = head.path
+    this.headers = head.headers
+    this.bodyLength = head.bodyLength
+    this.expectsContinue = head.expectsContinue
+    this.acceptsTrailers = head.acceptsTrailers
+    this.wantsWebSocket = head.wantsWebSocket
+    this.problem = head.problem
+    this.#isRequestEnded = head.bodyLength === 0 && !head.wantsWebSocket
+    this.#stream.on('error', () => {})
+    this.#stream.once('close', () => this.#onStreamClose())
+  }
+
+  open(handler: ExchangeHandler): void {
+    this.#handler = handler
+  }
+
+  read(): void {
+    if (this.#isReading || this.#isRequestEnded) return
+    this.#isReading = true
+    this.#stream.once('trailers', (_headers, _flags, raw?: unknown) => {
+      this.#requestTrailers = endToEndTrailers(flatStrings(raw))
+    })
+    this.#stream.on('data', (chunk: Uint8Array) => {
+      this.bytesIn += chunk.length
+      this.#handler?.onRequestData(chunk)
+    })
+    this.#stream.once('end', () => {
+      this.#isRequestEnded = true
+      this.#handler?.onRequestEnd(this.#requestTrailers)
+    })
+  }
+
+  pause(): void {
+    this.#stream.pause()
+  }
+
+  resume(): void {
+    this.#stream.resume()
+  }
+
+  inform(status: number, headers: RawHeaders): void {
+    if (!this.#canRespond()) return
+    const fields: Record<string, string | string[] | number> = { ':status': status }
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = (headers[i] ?? '').toLowerCase()
+      const known = fields[name]
+      const value = headers[i + 1] ?? ''
+      fields[name] = Array.isArray(known)
+        ? [...known, value]
+        : [...(known ? [`${known}`] : []), value]
+    }
+    this.#stream.additionalHeaders(fields)
+  }
+
+  respond(head: ResponseHead): void {
+    if (!this.#canRespond()) return
+    const { headers, status } = head
+    if (head.bodyLength >= 0 && status !== 204) {
+      headers.push('content-length', String(head.bodyLength))
+    }
+    headers.unshift(':status', String(status))
+    const endStream = head.bodiless || head.bodyLength === 0
+    const waitForTrailers = head.trailers && !endStream
+    if (waitForTrailers) this.#stream.once('wantTrailers', () => this.#sendTrailers())
+    this.#stream.respond(headers, { endStream, waitForTrailers })
+    if (endStream) this.#onResponseEnded()
+  }
+
+  switchProtocols(headers: RawHeaders): void {
+    if (!this.#canRespond()) return
+    const kept = takeWebSocketAccept(headers, this.#context.webSocketKey ?? '')
+    kept.unshift(':status', '200')
+    this.#stream.respond(kept)
+    this.read()
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#isEnded || this.#stream.destroyed) return true
+    this.bytesOut += chunk.length
+    const isTaken = this.#stream.write(chunk)
+    if (!isTaken) this.#stream.once('drain', () => this.#handler?.onDrain())
+    return isTaken
+  }
+
+  end(chunk?: Uint8Array, trailers: RawHeaders = []): void {
+    if (this.#isEnded || this.#stream.destroyed) return
+    this.#responseTrailers = trailers
+    if (chunk && chunk.length > 0) {
+      this.bytesOut += chunk.length
+      this.#stream.end(chunk)
+    } else this.#stream.end()
+    this.#onResponseEnded()
+  }
+
+  reset(): void {
+    this.#isEnded = true
+    if (!this.#stream.destroyed) this.#stream.close(NGHTTP2_INTERNAL_ERROR)
+  }
+
+  #canRespond(): boolean {
+    return !this.#isEnded && !this.#stream.destroyed && !this.#stream.headersSent
+  }
+
+  /** Asks a client that is still sending to stop (RFC 9113 section 8.1). */
+  #onResponseEnded(): void {
+    this.#isEnded = true
+    if (!this.#isRequestEnded) this.#stream.close(NGHTTP2_NO_ERROR)
+  }
+
+  #sendTrailers(): void {
+    if (this.#stream.destroyed) return
+    const fields: Record<string, string[]> = {}
+    for (let i = 0; i < this.#responseTrailers.length; i += 2) {
+      const name = (this.#responseTrailers[i] ?? '').toLowerCase()
+      fields[name] = [...(fields[name] ?? []), this.#responseTrailers[i + 1] ?? '']
+    }
+    this.#stream.sendTrailers(fields)
+  }
+
+  #onStreamClose(): void {
+    const completed = this.#isEnded && this.#stream.writableFinished && !this.#stream.aborted
+    const handler = this.#handler
+    this.#handler = undefined
+    this.#context.onClosed(!this.#isEnded)
+    handler?.onClose(completed)
+  }
+}
+
+/** node:http2 passes the flat list of fields, though its types do not say so. */
+function flatStrings(raw: unknown): RawHeaders {
+  return Array.isArray(raw) ? raw.filter((item) => typeof item === 'string') : []
+}
