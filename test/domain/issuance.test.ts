@@ -1,0 +1,246 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+import {
+  advance,
+  DEPLOYMENT_DEADLINE_MS,
+  hasOpenOrder,
+  issuanceDueAt,
+  newIssuance,
+  type Issuance,
+  type IssuanceEvent,
+} from '#domain/issuance.ts'
+import { MAX_DCV_ATTEMPTS, validationDelayMs } from '#domain/validation.ts'
+import { anOrder } from '#test/records.ts'
+
+const BEFORE = Date.UTC(2026, 10, 23)
+const NOW = BEFORE + 1000
+const LATER = NOW + 60_000
+
+type State = Issuance['state']
+type EventType = IssuanceEvent['type']
+
+const order = anOrder()
+const newer = anOrder({ url: 'order/2' })
+const open = { order, since: BEFORE, nextAt: BEFORE, failures: 2 }
+const key = { certificateId: 'old', sealedKey: 'b2xk' }
+
+const STATES: { [S in State]: Extract<Issuance, { state: S }> } = {
+  scheduled: { state: 'scheduled', nextAt: BEFORE, failures: 2, problem: 'was refused' },
+  ordered: { state: 'ordered', ...open, attempts: 5, problem: 'not visible' },
+  validating: { state: 'validating', ...open },
+  finalizing: { state: 'finalizing', ...open, ...key },
+  deploying: {
+    state: 'deploying',
+    certificateId: 'old',
+    serial: 4,
+    renewAt: LATER,
+    nextAt: NOW,
+    failures: 0,
+  },
+  issued: { state: 'issued', certificateId: 'old', nextAt: BEFORE, failures: 0 },
+  timed_out: { state: 'timed_out', phase: 'validation', since: BEFORE, problem: 'never seen' },
+}
+
+const EVENTS: { [T in EventType]: Extract<IssuanceEvent, { type: T }> } = {
+  'order-opened': { type: 'order-opened', order: newer },
+  'not-ready': { type: 'not-ready', problem: 'still not visible' },
+  'validation-begun': { type: 'validation-begun' },
+  'still-waiting': { type: 'still-waiting', retryAt: LATER },
+  authorized: { type: 'authorized', certificateId: 'new', sealedKey: 'bmV3' },
+  signed: { type: 'signed', certificateId: 'new', serial: 9, renewAt: LATER },
+  deployed: { type: 'deployed' },
+  failed: { type: 'failed', problem: 'refused', retryAt: LATER },
+  restart: { type: 'restart' },
+}
+
+const SAME = 'same'
+type Row = Record<EventType, Issuance | typeof SAME>
+
+const NOTHING: Row = {
+  'order-opened': SAME,
+  'not-ready': SAME,
+  'validation-begun': SAME,
+  'still-waiting': SAME,
+  authorized: SAME,
+  signed: SAME,
+  deployed: SAME,
+  failed: SAME,
+  restart: SAME,
+}
+const opened = (failures: number): Issuance => ({
+  state: 'ordered',
+  order: newer,
+  since: NOW,
+  attempts: 0,
+  nextAt: NOW,
+  failures,
+})
+const failed = (failures: number): Issuance => ({
+  state: 'scheduled',
+  nextAt: LATER,
+  failures,
+  problem: 'refused',
+})
+const authorized: Issuance = {
+  state: 'finalizing',
+  order,
+  since: BEFORE,
+  nextAt: NOW,
+  failures: 2,
+  certificateId: 'new',
+  sealedKey: 'bmV3',
+}
+
+/** What becomes of each state by each event; where a row is silent, nothing. */
+const TABLE: Record<State, Row> = {
+  scheduled: {
+    ...NOTHING,
+    'order-opened': opened(2),
+    failed: failed(3),
+    restart: { ...STATES.scheduled, nextAt: NOW },
+  },
+  ordered: {
+    ...NOTHING,
+    'not-ready': {
+      ...STATES.ordered,
+      attempts: 6,
+      problem: 'still not visible',
+      nextAt: NOW + validationDelayMs(5),
+    },
+    'validation-begun': { state: 'validating', order, since: BEFORE, nextAt: NOW, failures: 2 },
+    authorized,
+    failed: failed(3),
+    restart: { ...STATES.ordered, attempts: 0, nextAt: NOW },
+  },
+  validating: {
+    ...NOTHING,
+    'still-waiting': { ...STATES.validating, nextAt: LATER },
+    authorized,
+    failed: failed(3),
+  },
+  finalizing: {
+    ...NOTHING,
+    'still-waiting': { ...STATES.finalizing, nextAt: LATER },
+    signed: {
+      state: 'deploying',
+      certificateId: 'new',
+      serial: 9,
+      renewAt: LATER,
+      nextAt: NOW + DEPLOYMENT_DEADLINE_MS,
+      failures: 0,
+    },
+    failed: failed(3),
+  },
+  deploying: {
+    ...NOTHING,
+    deployed: { state: 'issued', certificateId: 'old', nextAt: LATER, failures: 0 },
+  },
+  issued: { ...NOTHING, 'order-opened': opened(0), failed: failed(1) },
+  timed_out: { ...NOTHING, restart: newIssuance(NOW) },
+}
+
+const CASES = Object.values(STATES).flatMap((before) =>
+  Object.values(EVENTS).map((event) => [before.state, event.type, before, event] as const),
+)
+
+describe('advance', () => {
+  it.each(CASES)('takes %s by %s where the table says', (state, type, before, event) => {
+    const expected = TABLE[state][type]
+    expect(advance(before, event, NOW)).toEqual(expected === SAME ? before : expected)
+  })
+
+  it('takes a new hostname and a due renewal through the same door, to the same end', () => {
+    const way = (from: Issuance): Issuance =>
+      [
+        EVENTS['order-opened'],
+        EVENTS['validation-begun'],
+        EVENTS.authorized,
+        EVENTS.signed,
+        EVENTS.deployed,
+      ].reduce((state, event) => advance(state, event, NOW), from)
+    const issued = { state: 'issued', certificateId: 'new', nextAt: LATER, failures: 0 }
+    expect(way(newIssuance(BEFORE))).toEqual(issued)
+    expect(way(STATES.issued)).toEqual(issued)
+  })
+
+  it('skips validation where the CA reuses an authorization', () => {
+    expect(advance(STATES.ordered, EVENTS.authorized, NOW).state).toBe('finalizing')
+  })
+
+  it('gives a validation up after the whole schedule, about fourteen and a half days', () => {
+    let issuance = advance(newIssuance(NOW), EVENTS['order-opened'], NOW)
+    let now = NOW
+    let looks = 0
+    while (issuance.state === 'ordered') {
+      now = issuance.nextAt
+      issuance = advance(issuance, EVENTS['not-ready'], now)
+      looks++
+    }
+    expect(looks).toBe(MAX_DCV_ATTEMPTS)
+    expect((now - NOW) / 86_400_000).toBeCloseTo(14.4, 0)
+    expect(issuance).toEqual({
+      state: 'timed_out',
+      phase: 'validation',
+      since: now,
+      problem: 'still not visible',
+    })
+  })
+
+  it('forgets failures once a certificate is signed', () => {
+    const signed = advance(STATES.finalizing, EVENTS.signed, NOW)
+    expect(signed).toMatchObject({ state: 'deploying', failures: 0 })
+  })
+
+  it('survives any events in any order, and never waits for what was past when it was set', () => {
+    const event = fc.constantFrom(...Object.values(EVENTS))
+    const steps = fc.array(
+      fc.record({ event, after: fc.integer({ min: 0, max: 1e9 }), ahead: fc.nat({ max: 1e9 }) }),
+      { maxLength: 200 },
+    )
+    const property = fc.property(steps, (all) => {
+      let now = BEFORE
+      let signedAt = now
+      let issuance: Issuance = newIssuance(now)
+      return all.every(({ event: plain, after, ahead }) => {
+        now += after
+        const next = advance(issuance, at(plain, now + ahead), now)
+        const isNew = next !== issuance
+        issuance = next
+        if (isNew && next.state === 'deploying') signedAt = now
+        // A renewal may have become due while the edges took their time.
+        const earliest = next.state === 'issued' ? signedAt : now
+        return !isNew || next.state === 'timed_out' || next.nextAt >= earliest
+      })
+    })
+    expect(fc.check(property, { numRuns: 300 }).counterexample).toBeNull()
+  })
+})
+
+/** The event with the instants that its sender chose. */
+function at(event: IssuanceEvent, instant: number): IssuanceEvent {
+  switch (event.type) {
+    case 'still-waiting':
+    case 'failed':
+      return { ...event, retryAt: instant }
+    case 'signed':
+      return { ...event, renewAt: instant }
+    default:
+      return event
+  }
+}
+
+describe('questions about an issuance', () => {
+  it.each(Object.values(STATES).map((issuance) => [issuance.state, issuance] as const))(
+    'know when %s is due',
+    (state, issuance) => {
+      const waits = state === 'deploying' || state === 'timed_out'
+      expect(issuanceDueAt(issuance)).toBe(waits ? undefined : BEFORE)
+    },
+  )
+
+  it('know which states have an order', () => {
+    const withOrder = Object.values(STATES).filter(hasOpenOrder)
+    expect(withOrder.map(({ state }) => state)).toEqual(['ordered', 'validating', 'finalizing'])
+  })
+})

@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest'
+
+import type { CustomHostname, Deployment } from '#domain/custom-hostname.ts'
+import type { Issuance, ManagedChain } from '#domain/issuance.ts'
+import type { Ownership } from '#domain/ownership.ts'
+import { hostnameStatus, sslStatus, type SslStatus } from '#domain/status.ts'
+import { aHostname, anActiveHostname, anOrder } from '#test/records.ts'
+
+const NOW = Date.UTC(2026, 10, 24)
+const HOUR_MS = 3_600_000
+const removal = { requestedAt: NOW, serial: 9 }
+
+const OWNERSHIPS: { [S in Ownership['state']]: Ownership } = {
+  pending: { state: 'pending', since: NOW, attempts: 0, nextAt: NOW, errors: [] },
+  verified: { state: 'verified', at: NOW, by: 'cname', serial: 5 },
+  moved: { state: 'moved', since: NOW, nextAt: NOW, errors: [] },
+  deleted: { state: 'deleted', since: NOW, errors: [] },
+  blocked: { state: 'blocked', since: NOW, reason: 'held' },
+}
+
+const deployment = (serial: number, appliedSerial: number): Deployment => ({
+  serial,
+  published: undefined,
+  appliedSerial,
+})
+
+describe('hostnameStatus', () => {
+  it.each([
+    ['pending', 'pending'],
+    ['moved', 'moved'],
+    ['deleted', 'deleted'],
+    ['blocked', 'blocked'],
+  ] as const)('is %s while ownership is %s, whatever is deployed', (expected, state) => {
+    const ownership = OWNERSHIPS[state]
+    expect(hostnameStatus(aHostname({ ownership, deployment: deployment(9, 9) }))).toBe(expected)
+    expect(hostnameStatus(aHostname({ ownership, deployment: deployment(1, 0) }))).toBe(expected)
+  })
+
+  it.each([
+    [5, 0, 'pending', 'no edge knows of the proof'],
+    [5, 4, 'pending', 'an edge does not know of the proof yet'],
+    [5, 5, 'active', 'every edge serves it'],
+    [6, 4, 'pending', 'an edge knows neither the proof nor the change'],
+    [6, 5, 'active_redeploying', 'an edge does not know of a change yet'],
+    [6, 6, 'active', 'every edge serves it as it is now'],
+  ] as const)('with serial %d, of which %d is applied, is %s: %s', (...given) => {
+    const [serial, applied, expected] = given
+    const record = aHostname({
+      ownership: OWNERSHIPS.verified,
+      deployment: deployment(serial, applied),
+    })
+    expect(hostnameStatus(record)).toBe(expected)
+  })
+
+  it.each(Object.values(OWNERSHIPS).map((ownership) => [ownership.state, ownership] as const))(
+    'is pending_deletion once removal is asked for, though ownership is %s',
+    (_, ownership) => {
+      expect(hostnameStatus(aHostname({ ownership, removal }))).toBe('pending_deletion')
+    },
+  )
+})
+
+const order = anOrder()
+const open = { order, since: NOW, nextAt: NOW, failures: 0 }
+const issued = { state: 'issued', certificateId: 'c', nextAt: NOW + HOUR_MS, failures: 0 } as const
+const deploying = {
+  state: 'deploying',
+  certificateId: 'c',
+  serial: 1,
+  renewAt: NOW,
+  nextAt: NOW + 1,
+  failures: 0,
+} as const
+const scheduled = { state: 'scheduled', nextAt: NOW, failures: 0 } as const
+const timedOut = { state: 'timed_out', since: NOW, problem: 'x' } as const
+
+const ISSUANCES = {
+  scheduled,
+  retrying: { ...scheduled, failures: 1, problem: 'x' },
+  ordered: { ...open, state: 'ordered', attempts: 0 },
+  validating: { ...open, state: 'validating' },
+  finalizing: { ...open, state: 'finalizing', certificateId: 'c', sealedKey: '' },
+  deploying,
+  overdue: { ...deploying, nextAt: NOW },
+  issued,
+  initializing_timed_out: { ...timedOut, phase: 'initializing' },
+  validation_timed_out: { ...timedOut, phase: 'validation' },
+  issuance_timed_out: { ...timedOut, phase: 'issuance' },
+  deployment_timed_out: { ...timedOut, phase: 'deployment' },
+} as const satisfies Record<string, Issuance>
+
+type Step = keyof typeof ISSUANCES
+
+/** A hostname whose chains are at these steps, ECDSA first; `until`: a certificate is served so long. */
+function at(ecdsa: Step, rsa: Step, until?: { ecdsa?: number; rsa?: number }): CustomHostname {
+  const chain = (keyAlgorithm: 'ecdsa' | 'rsa', step: Step): ManagedChain => {
+    const notAfter = until?.[keyAlgorithm]
+    const certificate = notAfter && { id: 'c', notBefore: 0, notAfter }
+    return { keyAlgorithm, issuance: ISSUANCES[step], certificate: certificate || undefined }
+  }
+  return aHostname({ chains: [chain('ecdsa', ecdsa), chain('rsa', rsa)] })
+}
+
+describe('sslStatus of a first certificate pack', () => {
+  it.each<[Step, Step, SslStatus]>([
+    ['scheduled', 'scheduled', 'initializing'],
+    ['retrying', 'scheduled', 'initializing'],
+    ['ordered', 'scheduled', 'pending_validation'],
+    ['validating', 'scheduled', 'pending_validation'],
+    ['ordered', 'ordered', 'pending_validation'],
+    ['validating', 'finalizing', 'pending_validation'],
+    ['finalizing', 'scheduled', 'pending_issuance'],
+    ['deploying', 'scheduled', 'pending_issuance'],
+    ['issued', 'scheduled', 'pending_issuance'],
+    ['finalizing', 'finalizing', 'pending_issuance'],
+    ['issued', 'retrying', 'initializing'],
+    ['issued', 'ordered', 'pending_validation'],
+    ['issued', 'finalizing', 'pending_issuance'],
+    ['issued', 'deploying', 'pending_deployment'],
+    ['deploying', 'deploying', 'pending_deployment'],
+    ['issued', 'issued', 'active'],
+    ['overdue', 'issued', 'deployment_timed_out'],
+    ['initializing_timed_out', 'issued', 'initializing_timed_out'],
+    ['validation_timed_out', 'scheduled', 'validation_timed_out'],
+    ['issuance_timed_out', 'issued', 'issuance_timed_out'],
+    ['deployment_timed_out', 'issued', 'deployment_timed_out'],
+    ['validation_timed_out', 'overdue', 'validation_timed_out'],
+  ])('with chains %s and %s is %s, in either order', (one, other, expected) => {
+    expect(sslStatus(at(one, other), NOW)).toBe(expected)
+    expect(sslStatus(at(other, one), NOW)).toBe(expected)
+  })
+})
+
+describe('sslStatus at a renewal', () => {
+  const valid = { ecdsa: NOW + 1, rsa: NOW + 1 }
+
+  it.each<Step>([
+    'scheduled',
+    'retrying',
+    'ordered',
+    'validating',
+    'finalizing',
+    'issued',
+    'validation_timed_out',
+    'issuance_timed_out',
+  ])('stays active while the present certificate is valid and the next is %s', (step) => {
+    expect(sslStatus(at(step, 'issued', valid), NOW)).toBe('active')
+  })
+
+  it('is pending_deployment while the next one goes out to the edges', () => {
+    expect(sslStatus(at('deploying', 'issued', valid), NOW)).toBe('pending_deployment')
+    expect(sslStatus(at('overdue', 'issued', valid), NOW)).toBe('deployment_timed_out')
+  })
+
+  it('is expired once one chain is, whatever is under way', () => {
+    for (const step of ['ordered', 'issued', 'validation_timed_out', 'deploying'] as const) {
+      expect(sslStatus(at('issued', step, { ecdsa: NOW + 1, rsa: NOW }), NOW)).toBe('expired')
+    }
+  })
+})
+
+describe('sslStatus otherwise', () => {
+  it('is nothing for a hostname without a certificate', () => {
+    expect(sslStatus(aHostname({ ssl: undefined, chains: [] }), NOW)).toBeUndefined()
+    expect(sslStatus(aHostname({ ssl: undefined, chains: [], removal }), NOW)).toBeUndefined()
+  })
+
+  it('is pending_deletion once removal is asked for', () => {
+    expect(sslStatus(anActiveHostname({ removal }), NOW)).toBe('pending_deletion')
+  })
+
+  it('is deleted with the hostname, not with one that moved', () => {
+    expect(sslStatus(anActiveHostname({ ownership: OWNERSHIPS.deleted }), NOW)).toBe('deleted')
+    expect(sslStatus(anActiveHostname({ ownership: OWNERSHIPS.moved }), NOW)).toBe('active')
+  })
+
+  it('is initializing before there are chains', () => {
+    expect(sslStatus(aHostname({ chains: [] }), NOW)).toBe('initializing')
+  })
+})
