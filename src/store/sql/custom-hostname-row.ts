@@ -86,7 +86,7 @@ export function deriveIndexColumns(record: CustomHostname): HostnameIndexColumns
     wildcard: record.ssl?.wildcard ? 1 : 0,
     certificate_authority: record.ssl?.certificateAuthority ?? null,
     custom_origin_server: record.customOriginServer?.toLowerCase() ?? null,
-    holds_name: record.ownership.state === 'deleted' ? 0 : 1,
+    name_claim: record.ownership.state === 'deleted' ? record.id : '',
     deployment_order: deploymentOrderOf(record),
   }
 }

@@ -10,7 +10,7 @@ import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
 
-const MAX_LISTED = 10_000
+const MAX_LISTED = 100_000
 /** Rows between two breaths of the event loop, in one transaction all the same. */
 const BATCH = 5_000
 

@@ -59,8 +59,8 @@ export interface HostnameIndexColumns {
   wildcard: number
   certificate_authority: string | null
   custom_origin_server: string | null
-  /** 0 for a record whose name is free again in its zone. */
-  holds_name: number
+  /** Unique with zone and name: '' for the record that holds the name, its id for one that gave it up. */
+  name_claim: string
   /** Where it stands among those that wait for the edges; null when nothing is waited for. */
   deployment_order: string | null
 }

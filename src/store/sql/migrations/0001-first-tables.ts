@@ -36,7 +36,7 @@ export const firstTables: Migration = {
       .addColumn('wildcard', 'integer', (column) => column.notNull())
       .addColumn('certificate_authority', 'text')
       .addColumn('custom_origin_server', 'text')
-      .addColumn('holds_name', 'integer', (column) => column.notNull())
+      .addColumn('name_claim', 'text', (column) => column.notNull())
       .addColumn('deployment_order', 'text')
       .addColumn('document', 'text', (column) => column.notNull())
       .addColumn('document_version', 'integer', (column) => column.notNull())
@@ -97,8 +97,7 @@ async function createHostnameIndexes(db: Parameters<Migration['up']>[0]): Promis
     .createIndex('custom_hostnames_name')
     .unique()
     .on('custom_hostnames')
-    .columns(['zone_id', 'hostname'])
-    .where(sql.ref('holds_name'), '=', sql.lit(1))
+    .columns(['zone_id', 'hostname', 'name_claim'])
     .execute()
   await db.schema
     .createIndex('custom_hostnames_by_name')
@@ -117,6 +116,17 @@ async function createHostnameIndexes(db: Parameters<Migration['up']>[0]): Promis
     .on('custom_hostnames')
     .columns(['deployment_order', 'id'])
     .where(sql.ref('deployment_order'), 'is not', null)
+    .execute()
+  // Few are in any state but the last: those are found without reading the others.
+  await db.schema
+    .createIndex('custom_hostnames_by_status')
+    .on('custom_hostnames')
+    .columns(['zone_id', 'hostname_status', 'created_at', 'id'])
+    .execute()
+  await db.schema
+    .createIndex('custom_hostnames_by_ssl_status')
+    .on('custom_hostnames')
+    .columns(['zone_id', 'ssl_status', 'created_at', 'id', 'ssl_overdue_at', 'ssl_expires_at'])
     .execute()
   // Holds every column that a list filters by: counting and paging never touch the documents.
   await db.schema
