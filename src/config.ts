@@ -1,5 +1,5 @@
 import { HostnameError, parseHostname } from '#domain/hostname.ts'
-import { OriginError, parseOrigin } from '#domain/origin.ts'
+import { OPERATOR_ORIGINS, OriginError, parseOrigin } from '#domain/origin.ts'
 import { parseByteSize } from '#lib/byte-size.ts'
 import { deepFreeze } from '#lib/deep-freeze.ts'
 import { parseDuration } from '#lib/duration.ts'
@@ -284,7 +284,7 @@ function parseOperatorHostname(text: string): string {
 
 /** Kept as written: it is parsed again where it is used. */
 function parseOperatorOrigin(text: string): string {
-  inForm(() => parseOrigin(text, { allowReservedTlds: true, allowIpAddress: true }))
+  inForm(() => parseOrigin(text, OPERATOR_ORIGINS))
   return text
 }
 

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 
 import type { Config } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
-import type { ParseOriginOptions } from '#domain/origin.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { renderMetrics, type Metrics, type MetricSnapshot } from '#lib/metrics.ts'
@@ -26,6 +25,7 @@ import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
+import { createChallengeCheck } from './validation/challenge-check.ts'
 import { createNetworkInspector } from './validation/network-inspector.ts'
 import { createWellKnownFetch } from './validation/well-known-fetch.ts'
 
@@ -53,6 +53,7 @@ export interface ControlOptions {
   edgeMetrics: () => Promise<MetricSnapshot[]>
 }
 
+const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 export const ROOTS_FILE = 'local-ca.pem'
 
 /** @throws {ListenError} when the API's address is taken; what was started is closed again */
@@ -97,22 +98,22 @@ async function startLoops(
   started: AsyncDisposableStack,
 ): Promise<{ publisher: Publisher; lifecycle: Lifecycle }> {
   const { config, store, directory, sealer, clock, random, log, metrics } = options
-  const originOptions = originOptionsOf(config)
-  const inspector = inspectorOf(options)
+  const { inspector, inspectAsCa } = lookersOf(options)
   const issuer = await createLocalIssuer({
     secrets: store.secrets,
-    inspectChallenge: inspector.inspectChallenge,
+    inspectChallenge: inspectAsCa,
     clock,
     random,
     leafLifetimeMs: config.ca.leafLifetimeMs,
   })
+  started.defer(() => issuer.close())
   await exportRoots(options.dataDir, issuer.exportRoots())
-  await ensureFirstZone({ store, clock, random, originOptions, ...config.firstZone })
+  await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
   const deployments = started.use(startDeployments({ store, directory, clock, log }))
   const onPublished = (id: string): void => deployments.watch(id)
   const publisher = started.use(
-    startPublisher({ store, directory, clock, random, log, originOptions, onPublished }),
+    startPublisher({ store, directory, clock, random, log, onPublished }),
   )
   started.use(startTicketKeyRotation({ directory, sealer, clock, random, log }))
   const worker = createHostnameWorker({
@@ -132,15 +133,17 @@ async function startLoops(
   return { publisher, lifecycle }
 }
 
-function inspectorOf({ config, clock }: ControlOptions): Inspector {
+/** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
+function lookersOf({ config, clock }: ControlOptions): {
+  inspector: Inspector
+  inspectAsCa: Inspector['inspectChallenge']
+} {
   const resolver = createStubResolver({ servers: config.dnsServers })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
-  return createNetworkInspector({ resolver, fetchWellKnown, clock })
-}
-
-/** The operator's own settings may name an address; tenants' may not. */
-function originOptionsOf(config: Config): ParseOriginOptions {
-  return { allowReservedTlds: config.allowReservedTlds, allowIpAddress: true }
+  return {
+    inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),
+    inspectAsCa: createChallengeCheck({ fetchWellKnown, userAgent: CA_USER_AGENT }),
+  }
 }
 
 /** Written whole or not at all: a client may read it at any moment. */

@@ -1,4 +1,4 @@
-import { parseOrigin, type ParseOriginOptions } from '#domain/origin.ts'
+import { OPERATOR_ORIGINS, parseOrigin } from '#domain/origin.ts'
 import type { Zone } from '#domain/zone.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
@@ -11,7 +11,6 @@ export interface FirstZoneOptions {
   name: string
   fallbackOrigin: string | undefined
   cnameTarget: string | undefined
-  originOptions: ParseOriginOptions
 }
 
 /**
@@ -26,8 +25,7 @@ export async function ensureFirstZone(options: FirstZoneOptions): Promise<Zone |
   const { total } = await store.zones.list({ page: 1, perPage: 1 })
   if (total > 0) return undefined
   const now = options.clock.now()
-  const origin =
-    options.fallbackOrigin && parseOrigin(options.fallbackOrigin, options.originOptions)
+  const origin = options.fallbackOrigin && parseOrigin(options.fallbackOrigin, OPERATOR_ORIGINS)
   const zone: Zone = {
     id: hex(random, 16),
     name: options.name,

@@ -1,7 +1,7 @@
 import type { KeyAlgorithm } from './certificate.ts'
 import { KEY_ALGORITHMS } from './certificate.ts'
 import type { Hostname } from './hostname.ts'
-import { issuanceDueAt, newIssuance, type ManagedChain } from './issuance.ts'
+import { issuanceDueAt, newIssuance, type Issuance, type ManagedChain } from './issuance.ts'
 import { newOwnership, type Ownership } from './ownership.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
@@ -161,8 +161,33 @@ export function isDue(record: CustomHostname, now: number): boolean {
   return (dueAt(record) ?? Infinity) <= now
 }
 
+/**
+ * When to act on one chain. Of two new chains the first proves the name and the CA lets the second
+ * use that: the RSA chain is not due while the ECDSA chain is on its first way through validation.
+ */
+export function chainDueAt(record: CustomHostname, chain: ManagedChain): number | undefined {
+  const { issuance, keyAlgorithm } = chain
+  const sibling = keyAlgorithm === 'rsa' && chainOf(record, 'ecdsa')?.issuance
+  const isWaiting = issuance.state === 'scheduled' && sibling && isBeingProved(sibling)
+  return isWaiting ? undefined : issuanceDueAt(issuance)
+}
+
+function isBeingProved(issuance: Issuance): boolean {
+  switch (issuance.state) {
+    case 'scheduled':
+      return issuance.failures === 0
+    case 'ordered':
+    case 'validating':
+      return true
+    case 'timed_out':
+      return issuance.phase === 'validation'
+    default:
+      return false
+  }
+}
+
 function issuanceTimes(record: CustomHostname): (number | undefined)[] {
-  return record.chains.map((chain) => issuanceDueAt(chain.issuance))
+  return record.chains.map((chain) => chainDueAt(record, chain))
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {

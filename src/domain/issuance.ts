@@ -88,8 +88,6 @@ export type IssuanceEvent =
   | { type: 'deployed' }
   /** The order is lost, whatever the reason; a new one at `retryAt`. */
   | { type: 'failed'; problem: string; retryAt: number }
-  /** Not our turn: the sibling chain's validation first. */
-  | { type: 'postponed'; until: number }
   /** The caller asks to try again now. */
   | { type: 'restart' }
 
@@ -128,8 +126,6 @@ export function advance(issuance: Issuance, event: IssuanceEvent, now: number): 
       return isDeployable(issuance) ? settle(issuance) : issuance
     case 'failed':
       return fail(issuance, event)
-    case 'postponed':
-      return issuance.state === 'scheduled' ? { ...issuance, nextAt: event.until } : issuance
     case 'restart':
       return restart(issuance, now)
     default:

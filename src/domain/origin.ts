@@ -33,6 +33,14 @@ export interface ParseOriginOptions {
   allowIpAddress?: boolean
 }
 
+/**
+ * What the operator of Custos may name as an origin, unlike a tenant: addresses, internal names.
+ */
+export const OPERATOR_ORIGINS: ParseOriginOptions = {
+  allowReservedTlds: true,
+  allowIpAddress: true,
+}
+
 const FORM = /^(?:(https?):\/\/)?(\[[0-9a-f:.]+\]|[^/:@?#[\]\s]+)(?::(\d{1,9}))?\/?$/i
 
 /** @throws {OriginError} with the rule that the value breaks */

@@ -28,6 +28,8 @@ export interface ControlPlaneOptions {
   clock?: Clock
   log?: Logger
   leafLifetimeMs?: number
+  /** What everything but the set-up sees of the store. */
+  wrapStore?: (store: Store) => Store
   /** Uses this folder and leaves it. @default one of its own */
   dir?: string
 }
@@ -54,7 +56,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const clock = options.clock ?? systemClock
   const common = { clock, random: systemRandom, log: options.log ?? silentLogger }
   const sealer = createSealer([Buffer.alloc(32, 1)])
-  const store = stack.use(await openSqlStore({ path: `${dir}/custos.db`, sealer, clock }))
+  const opened = stack.use(await openSqlStore({ path: `${dir}/custos.db`, sealer, clock }))
+  const store = options.wrapStore?.(opened) ?? opened
   const path = `${dir}/directory.db`
   const directory = stack.use(await openSqliteDirectoryPublisher({ path, clock }))
   const edgeDirectory = stack.use(
@@ -64,9 +67,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   const deployments = stack.use(startDeployments({ store, directory, ...common }))
   const onPublished = (id: string): void => deployments.watch(id)
-  const publisher = stack.use(
-    startPublisher({ store, directory, ...common, originOptions: {}, onPublished }),
-  )
+  const publisher = stack.use(startPublisher({ store, directory, ...common, onPublished }))
   stack.use(applyEverything(edgeDirectory, clock))
   const { inspector, leafLifetimeMs } = options
   const built = await createLocalIssuer({

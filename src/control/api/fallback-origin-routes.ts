@@ -1,6 +1,12 @@
 import { z } from 'zod'
 
-import { OriginError, parseOrigin, renderOrigin, type Origin } from '#domain/origin.ts'
+import {
+  OPERATOR_ORIGINS,
+  OriginError,
+  parseOrigin,
+  renderOrigin,
+  type Origin,
+} from '#domain/origin.ts'
 import type { FallbackOrigin, Zone } from '#domain/zone.ts'
 
 import type { ApiDependencies } from './api-dependencies.ts'
@@ -114,7 +120,7 @@ function isCurrent({ fallbackOrigin }: Zone, origin: Origin): boolean {
  */
 function toOrigin(value: string): Origin {
   try {
-    return parseOrigin(value, { allowReservedTlds: true, allowIpAddress: true })
+    return parseOrigin(value, OPERATOR_ORIGINS)
   } catch (error) {
     if (!(error instanceof OriginError)) throw error
     throw originError(error.problem, error.message, '/origin')

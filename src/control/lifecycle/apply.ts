@@ -1,6 +1,6 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
-import { advance, type Issuance, type ManagedChain } from '#domain/issuance.ts'
+import { advance, type ManagedChain } from '#domain/issuance.ts'
 import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
@@ -19,8 +19,7 @@ export function applyOutcome(
   if (outcome.kind === 'signed') return applySigned(record, chain, { outcome, now })
   const issuance = advance(chain.issuance, outcome.event, now)
   if (issuance === chain.issuance) return undefined
-  const advanced = replaceChain(record, { ...chain, issuance })
-  return { record: releaseSibling(advanced, chain.issuance, { keyAlgorithm, now }) }
+  return { record: replaceChain(record, { ...chain, issuance }) }
 }
 
 function applySigned(
@@ -44,24 +43,6 @@ function applySigned(
     addCertificates: [certificate],
     removeCertificates: chain.certificate ? [chain.certificate.id] : [],
   }
-}
-
-/** A chain that waited for this one's validation may go on once that is over, however it ended. */
-function releaseSibling(
-  record: CustomHostname,
-  before: Issuance,
-  { keyAlgorithm, now }: { keyAlgorithm: KeyAlgorithm; now: number },
-): CustomHostname {
-  const after = record.chains.find((chain) => chain.keyAlgorithm === keyAlgorithm)?.issuance
-  if (!isValidating(before) || !after || isValidating(after)) return record
-  const sibling = record.chains.find((chain) => chain.keyAlgorithm !== keyAlgorithm)
-  if (sibling?.issuance.state !== 'scheduled' || sibling.issuance.failures > 0) return record
-  const issuance = advance(sibling.issuance, { type: 'restart' }, now)
-  return replaceChain(record, { ...sibling, issuance })
-}
-
-function isValidating({ state }: Issuance): boolean {
-  return state === 'ordered' || state === 'validating'
 }
 
 function replaceChain(record: CustomHostname, chain: ManagedChain): CustomHostname {

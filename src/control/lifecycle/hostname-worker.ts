@@ -1,7 +1,6 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { KEY_ALGORITHMS } from '#domain/certificate.ts'
-import { chainOf, isDue, type CustomHostname } from '#domain/custom-hostname.ts'
-import { issuanceDueAt } from '#domain/issuance.ts'
+import { chainDueAt, chainOf, isDue, type CustomHostname } from '#domain/custom-hostname.ts'
 import type { OwnershipEvent } from '#domain/ownership.ts'
 import { sslStatus, hostnameStatus } from '#domain/status.ts'
 import type { Logger } from '#lib/log.ts'
@@ -59,7 +58,7 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
   for (;;) {
     const record = await options.store.hostnames.find(id)
     const chain = record && chainOf(record, algorithm)
-    const due = chain ? issuanceDueAt(chain.issuance) : undefined
+    const due = record && chain ? chainDueAt(record, chain) : undefined
     if (algorithm === 'ecdsa' && chain?.issuance.state !== 'scheduled') opened()
     if (!record || !chain || due === undefined || due > options.clock.now()) return
     if (signal.aborted || !mayBeIssued(record)) return

@@ -1,6 +1,6 @@
 import type { Certificate } from '#domain/certificate.ts'
 import { renewalDueAt } from '#domain/certificate.ts'
-import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Issuance, IssuanceEvent, ManagedChain } from '#domain/issuance.ts'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -43,7 +43,6 @@ type StateOf<State extends Issuance['state']> = Extract<Issuance, { state: State
 const ORDER_BACKOFF = { firstMs: 60_000, maxMs: 4 * 3_600_000, factor: 3 }
 /** Retry while the CA is away. */
 const OUTAGE_BACKOFF = { firstMs: 5_000, maxMs: 15 * 60_000 }
-const SIBLING_WAIT_MS = 15_000
 
 /** @returns undefined where nothing is due */
 export async function takeStep(
@@ -74,33 +73,16 @@ export async function takeStep(
   }
 }
 
-/** Opens the order. Of two new chains the first proves the name; the CA lets the second use that. */
-async function order(step: Step, deps: StepDependencies): Promise<StepOutcome> {
-  const { record, chain, signal } = step
-  if (mustWaitForSibling(record, chain)) {
-    return event({ type: 'postponed', until: deps.clock.now() + SIBLING_WAIT_MS })
-  }
+async function order(
+  { record, chain, signal }: Step,
+  deps: StepDependencies,
+): Promise<StepOutcome> {
   const request = {
     hostname: record.hostname,
     wildcard: record.ssl?.wildcard ?? false,
     keyAlgorithm: chain.keyAlgorithm,
   }
   return event({ type: 'order-opened', order: await deps.issuer.openOrder(request, signal) })
-}
-
-/** The RSA chain of a new pack waits while the ECDSA chain is on its first way to the CA. */
-function mustWaitForSibling(record: CustomHostname, chain: ManagedChain): boolean {
-  if (chain.keyAlgorithm === 'ecdsa' || chain.issuance.state !== 'scheduled') return false
-  const sibling = chainOf(record, 'ecdsa')?.issuance
-  switch (sibling?.state) {
-    case 'scheduled':
-      return sibling.failures === 0
-    case 'ordered':
-    case 'validating':
-      return true
-    default:
-      return false
-  }
 }
 
 /** Looks whether the CA would see the answers; only then tells it to look. */

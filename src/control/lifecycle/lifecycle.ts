@@ -41,9 +41,13 @@ export interface LifecycleOptions {
   concurrency?: number
 }
 
-const LEASE_MS = 90_000
-/** Work stops before its lease ends, so that no record has two workers. */
-const WORK_MS = 60_000
+/** So long is a record untouched after the death of the process that worked on it. */
+const LEASE_MS = 20_000
+/**
+ * Work stops before its lease ends, so that no record has two workers; what is still due is claimed
+ * anew. Longer than any single step: the slowest waits 3 s for the edges and 10 s for a fetch.
+ */
+const WORK_MS = 16_000
 const BEGIN_BUDGET_MS = 1_500
 /** Other control processes write too: look at least this often. */
 const LONGEST_SLEEP_MS = 5_000

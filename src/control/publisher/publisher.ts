@@ -6,7 +6,6 @@ import {
   type CustomHostname,
 } from '#domain/custom-hostname.ts'
 import type { Binding } from '#domain/binding.ts'
-import type { ParseOriginOptions } from '#domain/origin.ts'
 import type { Zone } from '#domain/zone.ts'
 import { Alarm } from '#lib/alarm.ts'
 import { backoffMs } from '#lib/backoff.ts'
@@ -47,7 +46,6 @@ export interface PublisherOptions {
   clock: Clock
   random: Random
   log: Logger
-  originOptions: ParseOriginOptions
   /** Called after each publication that reached the directory. */
   onPublished: (hostnameId: string) => void
 }
@@ -220,10 +218,10 @@ class OutboxPublisher implements Publisher {
   }
 
   async #render(record: CustomHostname): Promise<Binding> {
-    const { store, originOptions } = this.#options
+    const { store } = this.#options
     const zone = await this.#zoneOf(record)
     const certificates = await store.certificates.listByHostname(record.id)
-    return renderBinding({ record, zone, certificates, originOptions })
+    return renderBinding({ record, zone, certificates })
   }
 
   async #zoneOf(record: CustomHostname): Promise<Zone> {

@@ -1,7 +1,7 @@
 import type { Binding, BindingChain, BindingOrigin } from '#domain/binding.ts'
 import type { Certificate } from '#domain/certificate.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
-import { parseOrigin, type ParseOriginOptions } from '#domain/origin.ts'
+import { OPERATOR_ORIGINS, parseOrigin } from '#domain/origin.ts'
 import { effectiveTlsSettings } from '#domain/tls-settings.ts'
 import type { Zone } from '#domain/zone.ts'
 
@@ -11,7 +11,6 @@ export interface BindingSource {
   zone: Zone
   /** The hostname's certificates; those that its chains do not name are left out. */
   certificates: readonly Certificate[]
-  originOptions: ParseOriginOptions
 }
 
 const REQUEST_HOST_HEADER = ':request_host_header:'
@@ -35,14 +34,14 @@ export function renderBinding(source: BindingSource): Binding {
 }
 
 /** The custom origin of the hostname, else the zone's fallback origin. */
-function originOf({ record, zone, originOptions }: BindingSource): BindingOrigin | undefined {
+function originOf({ record, zone }: BindingSource): BindingOrigin | undefined {
   const { customOriginServer, customOriginSni } = record
   if (customOriginServer === undefined) {
     const { fallbackOrigin } = zone
     if (fallbackOrigin?.state !== 'active') return undefined
     return { ...fallbackOrigin.origin, serverName: undefined }
   }
-  const origin = parseOrigin(customOriginServer, originOptions)
+  const origin = parseOrigin(customOriginServer, OPERATOR_ORIGINS)
   if (customOriginSni === REQUEST_HOST_HEADER) return { ...origin, serverName: undefined }
   return { ...origin, serverName: customOriginSni ?? origin.host }
 }

@@ -13,14 +13,6 @@ import {
 } from '#test/records.ts'
 
 const now = NOON + 1_000
-const ordered = {
-  state: 'ordered',
-  order: anOrder(),
-  since: NOON,
-  attempts: 0,
-  nextAt: NOON,
-  failures: 0,
-} as const
 
 describe('applyOutcome', () => {
   it('opens the order of one chain and leaves the other alone', () => {
@@ -31,30 +23,6 @@ describe('applyOutcome', () => {
     const update = applyOutcome(aHostname(), { keyAlgorithm: 'ecdsa', outcome, now })
     expect(update && chainOf(update.record, 'ecdsa')?.issuance.state).toBe('ordered')
     expect(update && chainOf(update.record, 'rsa')?.issuance.state).toBe('scheduled')
-  })
-
-  it('lets the waiting sibling go on once the name is authorized', () => {
-    const waiting = { state: 'scheduled', nextAt: NOON + 60_000, failures: 0 } as const
-    const record = withIssuance(withIssuance(aHostname(), 'ecdsa', ordered), 'rsa', waiting)
-    const event = { type: 'authorized', certificateId: 'c', sealedKey: '' } as const
-    const update = applyOutcome(record, {
-      keyAlgorithm: 'ecdsa',
-      outcome: { kind: 'event', event },
-      now,
-    })
-    expect(update && chainOf(update.record, 'rsa')?.issuance).toMatchObject({ nextAt: now })
-  })
-
-  it('lets the waiting sibling go on when the validation failed', () => {
-    const waiting = { state: 'scheduled', nextAt: NOON + 60_000, failures: 0 } as const
-    const record = withIssuance(withIssuance(aHostname(), 'ecdsa', ordered), 'rsa', waiting)
-    const event = { type: 'failed', problem: 'no', retryAt: now + 60_000 } as const
-    const update = applyOutcome(record, {
-      keyAlgorithm: 'ecdsa',
-      outcome: { kind: 'event', event },
-      now,
-    })
-    expect(update && chainOf(update.record, 'rsa')?.issuance).toMatchObject({ nextAt: now })
   })
 
   it('stores a signed certificate, publishes it, and drops the one it replaces', () => {

@@ -44,7 +44,6 @@ describe('the publisher', () => {
         clock,
         random,
         log: silentLogger,
-        originOptions: {},
         onPublished: (id) => published.push(id),
       }),
     )

@@ -16,7 +16,7 @@ import {
 
 function render(record: CustomHostname, zone: Zone = aZone()): Binding {
   const certificates = [aCertificate(record, 'ecdsa'), aCertificate(record, 'rsa')]
-  return renderBinding({ record, zone, certificates, originOptions: {} })
+  return renderBinding({ record, zone, certificates })
 }
 
 describe('renderBinding', () => {

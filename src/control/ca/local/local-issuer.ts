@@ -92,6 +92,8 @@ interface Issued {
   chain: Promise<Chain>
 }
 
+type FinalizeResult = ReturnType<Issuer['finalize']>
+
 class BuiltInCa implements LocalIssuer {
   readonly name = 'local'
   readonly #parts: Parts
@@ -143,8 +145,10 @@ class BuiltInCa implements LocalIssuer {
     }
   }
 
-  async finalize(order: Order, der: Uint8Array): ReturnType<Issuer['finalize']> {
+  /** After a restart the name is proved again first: what was proved is known in memory only. */
+  async finalize(order: Order, der: Uint8Array, signal: AbortSignal): FinalizeResult {
     const ticket = this.#open(order)
+    if (!this.#parts.validations.find(ticket.id)) await this.checkOrder(order, signal)
     if (!this.#isReady(ticket)) return { state: 'processing', retryAfterMs: RETRY_MS }
     const csr = await readCsr(der, ticket)
     const key = createHash('sha256').update(csr.spki).digest('hex')
@@ -205,12 +209,8 @@ class BuiltInCa implements LocalIssuer {
   #isReady(ticket: OrderTicket): boolean {
     if (ticket.authorized) return true
     const validation = this.#parts.validations.find(ticket.id)
-    if (!validation) {
-      const message = 'The built-in CA has not validated the order (since it was started).'
-      throw new IssuerError('unknown-order', message)
-    }
-    if (validation.state === 'invalid') refuse(validation.problem)
-    return validation.state === 'valid'
+    if (validation?.state === 'invalid') refuse(validation.problem)
+    return validation?.state === 'valid'
   }
 
   #issue(ticket: OrderTicket, csr: Csr, key: string): Issued {

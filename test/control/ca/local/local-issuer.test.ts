@@ -5,7 +5,8 @@ import type { IssuerErrorKind } from '#control/ca/issuer.ts'
 import { importKeyPair } from '#control/ca/keys.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import type { LocalIssuerOptions } from '#control/ca/local/local-issuer.ts'
-import type { Order } from '#domain/issuance.ts'
+import type { ChallengeFinding } from '#control/lifecycle/inspector.ts'
+import type { Order, OrderChallenge } from '#domain/issuance.ts'
 import { memorySecrets } from '#test/memory-secrets.ts'
 import { openssl } from '#test/openssl-command.ts'
 import { APP, makeCsr, openOrder, reservedName, startTestCa, type TestCa } from '#test/test-ca.ts'
@@ -61,11 +62,15 @@ describe('validation by the built-in CA', () => {
     })
   })
 
-  it('signs nothing for an order that nobody validated', async () => {
-    const { issuer } = await ca.start()
+  it('signs nothing for a name that it does not see proved', async () => {
+    const inspectChallenge = async (): Promise<ChallengeFinding> => ({
+      isReady: false,
+      problem: 'no',
+    })
+    const { issuer } = await ca.start({ inspectChallenge })
     const order = await openOrder(issuer)
     const { csr } = await makeCsr('ecdsa')
-    await expect(issuer.finalize(order, csr, never)).rejects.toMatchObject(kind('unknown-order'))
+    await expect(issuer.finalize(order, csr, never)).rejects.toMatchObject(kind('rejected'))
   })
 
   it('says pending while it looks, and does not sign meanwhile', async () => {
@@ -238,12 +243,18 @@ describe('orders of the built-in CA', () => {
     expect(await issuer.finalize(order, csr, never)).toMatchObject({ state: 'valid' })
   })
 
-  it('that were validated before a restart are unknown to finalize', async () => {
+  it('that were validated before a restart are validated again before they are signed', async () => {
     const before = await ca.start()
     const order = await ca.openValidated(before.issuer)
-    const { issuer } = await ca.start()
+    const looks: string[] = []
+    const inspectChallenge = async ({ identifier }: OrderChallenge): Promise<ChallengeFinding> => {
+      looks.push(identifier)
+      return { isReady: true }
+    }
+    const { issuer } = await ca.start({ inspectChallenge })
     const { csr } = await makeCsr('ecdsa')
-    await expect(issuer.finalize(order, csr, never)).rejects.toMatchObject(kind('unknown-order'))
+    expect(await issuer.finalize(order, csr, never)).toMatchObject({ state: 'valid' })
+    expect(looks).toHaveLength(1)
   })
 })
 

@@ -1,0 +1,238 @@
+#!/usr/bin/env node
+/**
+ * The composition root: reads settings, builds store, directory and planes by hand, in order, and
+ * closes them in reverse. The only file that knows which adapters there are.
+ */
+import { fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+import { runCli } from '#cli/cli.ts'
+import type { Output } from '#cli/terminal.ts'
+import { loadConfig, type Config } from '#config'
+import { startControl, type Control } from '#control/control.ts'
+import { republish as republishAll } from '#control/republish.ts'
+import {
+  openDirectoryPublisher,
+  openEdgeDirectory,
+  type DirectoryOptions,
+} from '#directory/open-directory.ts'
+import { startEdgeAdmin } from '#edge/admin.ts'
+import { startEdge, type Edge } from '#edge/edge.ts'
+import { createHttpProtocols } from '#edge/http-protocols.ts'
+import { createAccessLog } from '#edge/proxy/access-log.ts'
+import { runWorkerProcess } from '#edge/worker-process.ts'
+import { startWorker, type Worker } from '#edge/worker.ts'
+import { systemClock as clock } from '#lib/clock.ts'
+import { prepareDataDir, type DataDir } from '#lib/data-dir.ts'
+import { createLogger, type Logger } from '#lib/log.ts'
+import { Metrics, renderMetrics, type MetricSnapshot } from '#lib/metrics.ts'
+import { systemRandom as random } from '#lib/random.ts'
+import { createSealer, type Sealer } from '#lib/sealing.ts'
+import { openSqlStore } from '#store/sql/open-sql-store.ts'
+
+const VERSION = '0.1.0'
+/** Hidden command of the edge's worker processes. */
+const WORKER_COMMAND = 'edge-worker'
+
+/** What every kind of process begins with. */
+interface Base {
+  config: Config
+  dataDir: DataDir
+  sealer: Sealer
+  metrics: Metrics
+  log: Logger
+}
+
+/** @throws {ConfigError} @throws {DataDirError} */
+async function prepare(): Promise<Base> {
+  const readFile = (path: string): string => readFileSync(path, 'utf8')
+  const loaded = loadConfig({ env: process.env, readFile, cores: availableParallelism() })
+  const { config, warnings } = loaded
+  const log = createLogger({ level: config.logLevel })
+  for (const { name, message } of warnings) log.warn({ setting: name }, message)
+  const dataDir = await prepareDataDir(config.dataDir, { ...config, random })
+  for (const warning of dataDir.warnings) log.warn({ dataDir: dataDir.path }, warning)
+  const sealer = createSealer(dataDir.secretKeys)
+  return { config, dataDir, sealer, log, metrics: new Metrics() }
+}
+
+/** Everything on one machine: control, and the edge's workers as child processes. */
+async function serve(): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const base = await prepare()
+  const measured: { edge?: Edge } = {}
+  stack.use(await openControl(base, stack, () => measured.edge?.measure() ?? Promise.resolve([])))
+  const edge = stack.use(await openEdge(base))
+  measured.edge = edge
+  base.log.info({ https: edge.https, http: edge.http, workers: edge.readyWorkers }, 'edge serves')
+  await untilSignal(base.log, edge)
+}
+
+async function control(): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const base = await prepare()
+  stack.use(await openControl(base, stack, () => Promise.resolve([])))
+  await untilSignal(base.log)
+}
+
+async function edge(): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const base = await prepare()
+  const edge = stack.use(await openEdge(base))
+  const address = base.config.edgeAdmin
+  if (address) {
+    const listProblems = (): string[] =>
+      edge.readyWorkers > 0 ? [] : ['No worker accepts connections.']
+    const metrics = async (): Promise<string> =>
+      renderMetrics([await base.metrics.snapshot(), ...(await edge.measure())])
+    stack.use(await startEdgeAdmin({ address, listProblems, metrics }))
+  }
+  base.log.info({ https: edge.https, http: edge.http, workers: edge.readyWorkers }, 'edge serves')
+  await untilSignal(base.log, edge)
+}
+
+/** Fills the directory from the store again, while or without a control process running. */
+async function republish(): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const base = await prepare()
+  const store = stack.use(await openStore(base))
+  const directory = stack.use(await openDirectoryPublisher(directoryOptions(base)))
+  const count = await republishAll({ ...base, store, directory, clock, random })
+  process.stdout.write(`${count} hostnames published\n`)
+}
+
+function openStore({ dataDir, sealer, log }: Base): ReturnType<typeof openSqlStore> {
+  return openSqlStore({ path: join(dataDir.path, 'custos.db'), sealer, clock, log })
+}
+
+/** @param stack gets what control uses, to be closed after it */
+async function openControl(
+  base: Base,
+  stack: AsyncDisposableStack,
+  edgeMetrics: () => Promise<MetricSnapshot[]>,
+): Promise<Control> {
+  const { dataDir } = base
+  const store = stack.use(await openStore(base))
+  const directory = stack.use(await openDirectoryPublisher(directoryOptions(base)))
+  return startControl({
+    ...base,
+    dataDir: dataDir.path,
+    apiToken: dataDir.apiToken,
+    store,
+    directory,
+    clock,
+    random,
+    edgeMetrics,
+  })
+}
+
+function openEdge({ config, log, metrics }: Base): Promise<Edge> {
+  const spawn = (): ReturnType<typeof fork> => fork(import.meta.filename, [WORKER_COMMAND])
+  return startEdge({ config, spawn, clock, random, logger: log, metrics })
+}
+
+/** A worker process: does what its primary says, from the first message to the last. */
+async function edgeWorker(): Promise<void> {
+  const base = await prepare()
+  // The primary decides when to stop; a signal to the whole group must not end the exchanges.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
+  runWorkerProcess({
+    channel: process,
+    start: ({ https, http }) =>
+      openWorker({ ...base, config: { ...base.config, edgeHttps: https, edgeHttp: http } }),
+    metrics: base.metrics,
+    logger: base.log,
+    exit: (code) => process.exit(code),
+  })
+}
+
+async function openWorker(base: Base): Promise<Worker> {
+  const { config, sealer, log: logger, metrics } = base
+  const common = { clock, random, logger, metrics }
+  return startWorker({
+    ...common,
+    config,
+    version: VERSION,
+    directory: await openEdgeDirectory(directoryOptions(base)),
+    sealer,
+    createProtocols: ({ bindings, withPlainRules }) =>
+      createHttpProtocols({
+        ...common,
+        bindings,
+        withRules: withPlainRules,
+        loopId: loopIdOf(base),
+        originRoots: config.edge.originRoots ?? [],
+        ...(config.edge.accessLog && { accessLog: createAccessLog({ clock, write: writeStdout }) }),
+      }),
+  })
+}
+
+/** The same for all edges of one deployment, which share the secret key, and for no other. */
+function loopIdOf({ dataDir }: Base): string {
+  const hash = createHash('sha256').update('cdn-loop')
+  return `custos-${hash
+    .update(dataDir.secretKeys[0] ?? '')
+    .digest('hex')
+    .slice(0, 12)}`
+}
+
+function writeStdout(lines: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(lines, () => resolve()))
+}
+
+function directoryOptions({ config, dataDir, log }: Base): DirectoryOptions {
+  const path = join(dataDir.path, 'directory.db')
+  return { redisUrl: config.redisUrl, path, clock, random, logger: log }
+}
+
+/**
+ * Resolves at the first signal to stop; whoever waits then closes what it has. A second signal ends
+ * the edge's exchanges at once, a third the process.
+ */
+function untilSignal(log: Logger, edge?: Edge): Promise<void> {
+  return new Promise((resolve) => {
+    let count = 0
+    const onSignal = (signal: NodeJS.Signals): void => {
+      count++
+      log.info({ signal, count }, count === 1 ? 'stopping' : 'stopping at once')
+      if (count === 1) return resolve()
+      if (count > 2 || !edge) process.exit(1)
+      void edge.close({ now: true })
+    }
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
+  })
+}
+
+function outputOf(stream: NodeJS.WriteStream): Output {
+  return {
+    write: (text) => stream.write(text),
+    isTty: stream.isTTY ?? false,
+    columns: stream.columns,
+  }
+}
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  version: VERSION,
+  stdout: outputOf(process.stdout),
+  stderr: outputOf(process.stderr),
+  env: process.env,
+  fetch,
+  readFile: (path) => readFileSync(path, 'utf8'),
+  clock,
+  processCommands: (program) => {
+    program
+      .command('serve')
+      .description('run everything on this machine: control and edge')
+      .action(serve)
+    program.command('control').description('run the control plane only').action(control)
+    program.command('edge').description('run the edge only').action(edge)
+    program
+      .command('republish')
+      .description('fill the directory from the store again')
+      .action(republish)
+    program.command(WORKER_COMMAND, { hidden: true }).action(edgeWorker)
+  },
+})
