@@ -160,6 +160,7 @@ export interface OutboxRow {
 
 /** Small named values that are not records: CA hierarchies, account keys. Sealed by the adapter. */
 export interface SecretStore {
+  /** @throws {StoreError} `wrong-key` when it was sealed with a key that is not known, or damaged */
   find(name: string): Promise<Uint8Array | undefined>
   /**
    * Writes it unless the name is taken.

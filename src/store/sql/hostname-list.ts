@@ -28,12 +28,17 @@ export async function listHostnameRows(
   db: Kysely<Schema>,
   query: HostnameListQuery,
 ): Promise<HostnameRows> {
-  const { limit, offset } = limitsOf(query.page)
-  const matching = filtered(db, query)
-  const ids = ordered(matching, query).select('id').limit(limit).offset(offset)
-  const page = db.selectFrom('custom_hostnames').where('id', 'in', ids)
+  const page = db.selectFrom('custom_hostnames').where('id', 'in', selectIdsOfPage(db, query))
   const rows = await ordered(page, query).select(RECORD_COLUMNS).execute()
   return { rows, total: await countMatching(db, query) }
+}
+
+export function selectIdsOfPage(
+  db: Kysely<Schema>,
+  query: HostnameListQuery,
+): Hostnames<{ id: string }> {
+  const { limit, offset } = limitsOf(query.page)
+  return ordered(filtered(db, query), query).select('id').limit(limit).offset(offset)
 }
 
 export async function countHostnames(db: Kysely<Schema>, zoneId: string): Promise<number> {

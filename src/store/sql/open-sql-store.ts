@@ -43,6 +43,7 @@ export async function createSqlStore(
     if (from < to) {
       log.info({ database: database.location, from, to }, 'database schema brought up to date')
     }
+    await database.tune()
     const store = new SqlStore(database, { sealer, clock, log })
     await checkSecretKey(store.secrets, database.location)
     return store

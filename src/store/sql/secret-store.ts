@@ -17,7 +17,7 @@ export class SqlSecretStore implements SecretStore {
 
   async find(name: string): Promise<Uint8Array | undefined> {
     const sealed = await this.#database.read((db) => findSealed(db, name))
-    return sealed && this.#sealer.open(sealed, name)
+    return sealed && this.#open(sealed, name)
   }
 
   async putIfAbsent(name: string, value: Uint8Array): Promise<Uint8Array> {
@@ -30,7 +30,17 @@ export class SqlSecretStore implements SecretStore {
         .execute()
       return findSealed(db, name)
     })
-    return stored ? this.#sealer.open(stored, name) : value
+    return stored ? this.#open(stored, name) : value
+  }
+
+  #open(sealed: Uint8Array, name: string): Uint8Array {
+    try {
+      return this.#sealer.open(sealed, name)
+    } catch (cause) {
+      if (!(cause instanceof SealingError)) throw cause
+      const message = `Cannot open the secret ${JSON.stringify(name)}: ${cause.message}`
+      throw new StoreError('wrong-key', message, { cause })
+    }
   }
 }
 
@@ -46,8 +56,8 @@ export async function checkSecretKey(secrets: SecretStore, location: string): Pr
   try {
     await secrets.putIfAbsent(KEY_CHECK, Buffer.from(KEY_CHECK))
   } catch (cause) {
-    if (!(cause instanceof SealingError)) throw cause
-    const message = `Cannot use the database ${location}: its secrets were sealed with another secret key: ${cause.message}`
+    if (!(cause instanceof StoreError) || cause.kind !== 'wrong-key') throw cause
+    const message = `Cannot use the database ${location}: its secrets were sealed with another secret key`
     throw new StoreError('wrong-key', message, { cause })
   }
 }

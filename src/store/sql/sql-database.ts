@@ -24,6 +24,8 @@ export interface SqlDatabase {
    * @throws {StoreError} `duplicate` where a unique key is taken, `unavailable`, `corrupt`
    */
   transact<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result>
+  /** Prepares the planner for the tables as they are after migrating. */
+  tune(): Promise<void>
   /** Waits for running calls, then closes. Idempotent. */
   close(): Promise<void>
 }

@@ -7,6 +7,7 @@ import { Kysely } from 'kysely'
 import { StoreError } from '../../store.ts'
 import type { Schema } from '../schema.ts'
 import type { SqlDatabase, SqlDialect } from '../sql-database.ts'
+import { writePlannerStatistics } from './planner-statistics.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
 import { toStoreError } from './sqlite-error.ts'
 import { TransactionQueue } from './transaction-queue.ts'
@@ -132,6 +133,11 @@ class SqliteDatabase implements SqlDatabase {
     return this.#closing
   }
 
+  async tune(): Promise<void> {
+    const { writer } = this.#connections
+    await this.transact(async () => writePlannerStatistics(writer))
+  }
+
   async #track<Result>(start: () => Promise<Result>): Promise<Result> {
     if (this.#closing) {
       throw new StoreError('unavailable', `Cannot use the database ${this.location}: it is closed`)
@@ -150,7 +156,7 @@ class SqliteDatabase implements SqlDatabase {
     const { writer, reader } = this.#connections
     reader.close()
     try {
-      writer.exec('PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)')
+      writer.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch (error) {
       // All is in the log already; the next start finds it there.
       if (!(toStoreError(error, this.location) instanceof StoreError)) throw error

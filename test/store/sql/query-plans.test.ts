@@ -1,0 +1,58 @@
+import { join } from 'node:path'
+
+import { sql } from 'kysely'
+import { describe, expect, it } from 'vitest'
+
+import { createSealer } from '#lib/sealing.ts'
+import { selectIdsOfPage } from '#store/sql/hostname-list.ts'
+import { createSqlStore } from '#store/sql/open-sql-store.ts'
+import { openSqliteDatabase } from '#store/sql/sqlite/sqlite-database.ts'
+import type { HostnameFilter, Page } from '#store/store.ts'
+import { aZone, NOON } from '#test/records.ts'
+import { tempDir } from '#test/temp-dir.ts'
+
+/** What SQLite says of how it finds a page of a list, in a database that was made just now. */
+async function planOf(filter: HostnameFilter, page: Partial<Page> = {}): Promise<string> {
+  using dir = tempDir()
+  const database = openSqliteDatabase(join(dir.path, 'custos.db'))
+  const sealer = createSealer([new Uint8Array(32)])
+  await using _store = await createSqlStore(database, { sealer })
+  const query = {
+    zoneId: aZone().id,
+    filter,
+    page: { page: 1, perPage: 50, ...page },
+    now: NOON,
+  }
+  const steps = await database.read((db) =>
+    selectIdsOfPage(db, query).explain<{ detail: string }>(undefined, sql`query plan`),
+  )
+  return steps.map(({ detail }) => detail).join('; ')
+}
+
+describe('a list of a million hostnames', () => {
+  it.each<[string, HostnameFilter, string]>([
+    ['name', { hostname: 'a.customer.com' }, 'custom_hostnames_name (zone_id=? AND hostname=?)'],
+    [
+      'start of the name',
+      { hostnameStartsWith: 'a' },
+      'custom_hostnames_name (zone_id=? AND hostname>?',
+    ],
+    ['status', { hostnameStatus: 'pending' }, 'by_status (zone_id=? AND hostname_status=?)'],
+    ['SSL status', { sslStatus: 'initializing' }, 'by_ssl_status (zone_id=? AND ssl_status=?)'],
+    ['id', { id: 'x' }, 'sqlite_autoindex_custom_hostnames_1 (id=?)'],
+    ['a part of the name', { hostnameContains: 'x' }, 'COVERING INDEX custom_hostnames_list'],
+    ['what is configured', { hasSsl: false }, 'COVERING INDEX custom_hostnames_list'],
+    ['an expired certificate', { sslStatus: 'expired' }, 'COVERING INDEX custom_hostnames_list'],
+  ])('is found through an index by %s', async (_, filter, index) => {
+    expect(await planOf(filter)).toContain(index)
+  })
+
+  it('is read in order of creation or of name without sorting', async () => {
+    expect(await planOf({})).not.toContain('TEMP B-TREE')
+    expect(await planOf({}, { direction: 'desc' })).not.toContain('TEMP B-TREE')
+    // Names are unique but for those that were given up: only those few are sorted.
+    const byName = await planOf({}, { order: 'hostname' })
+    expect(byName).toContain('INDEX custom_hostnames_name (zone_id=?)')
+    expect(byName).toContain('TEMP B-TREE FOR LAST TERM')
+  })
+})
