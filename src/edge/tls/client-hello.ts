@@ -169,7 +169,8 @@ function malformed(reason: MalformedReason): ClientHelloResult {
 }
 
 function parseMessage(message: Uint8Array): ClientHelloResult {
-  const body = new Cursor(message, HANDSHAKE_HEADER, message.length)
+  const bytes = Buffer.from(message.buffer, message.byteOffset, message.length)
+  const body = new Cursor(bytes, HANDSHAKE_HEADER, bytes.length)
   const legacyVersion = body.u16()
   body.skip(32)
   body.vector(1, { min: 0, max: 32 })
@@ -265,11 +266,11 @@ function readCodes(data: Cursor, lengthBytes: 1 | 2): number[] {
 /** Reads forward inside a range; once it would leave it, `failed` is set and every value is 0 or empty. */
 class Cursor {
   failed = false
-  readonly #bytes: Uint8Array
+  readonly #bytes: Buffer
   #at: number
   readonly #end: number
 
-  constructor(bytes: Uint8Array, at: number, end: number) {
+  constructor(bytes: Buffer, at: number, end: number) {
     this.#bytes = bytes
     this.#at = at
     this.#end = end
@@ -300,8 +301,7 @@ class Cursor {
   }
 
   text(): string {
-    const { buffer, byteOffset } = this.#bytes
-    return Buffer.from(buffer, byteOffset + this.#at, this.left).toString('latin1')
+    return this.failed ? '' : this.#bytes.toString('latin1', this.#at, this.#end)
   }
 
   #take(length: number): boolean {
@@ -314,5 +314,5 @@ class Cursor {
   }
 }
 
-const FAILED = new Cursor(new Uint8Array(), 0, 0)
+const FAILED = new Cursor(Buffer.alloc(0), 0, 0)
 FAILED.failed = true
