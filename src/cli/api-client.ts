@@ -34,6 +34,8 @@ export interface ApiAnswer<Result> {
 }
 
 const TIMEOUT_MS = 30_000
+/** The API's code for a token that it does not know, which comes with status 403. */
+const TOKEN_REFUSED = 9109
 
 /** The API, seen by a command. Every failure is a `CliError`. */
 export class ApiClient {
@@ -96,7 +98,7 @@ export class ApiClient {
   #refusal(status: number, errors: readonly { code: number; message: string }[]): CliError {
     const reasons = errors.map(({ code, message }) => `${plain(message)} (${code})`).join(' ')
     const message = reasons || `The API answered with status ${status}`
-    if (status === 401) {
+    if (status === 401 || errors.some(({ code }) => code === TOKEN_REFUSED)) {
       const hint = `the token came from ${this.#options.tokenSource}`
       return new CliError('notAllowed', message, { hint })
     }

@@ -221,6 +221,17 @@ describe('custos hostnames remove', () => {
   })
 })
 
+describe('the token', () => {
+  it('ends with 4 where it is wrong, and tells where it came from', async () => {
+    const env = { CUSTOS_API_TOKEN: 'wrong' }
+    expect(await custos('hostnames list', { env })).toEqual({
+      code: 4,
+      stdout: '',
+      stderr: 'custos: Invalid access token (9109) (the token came from CUSTOS_API_TOKEN)\n',
+    })
+  })
+})
+
 describe('the zone', () => {
   it('must be said where there are several', async () => {
     const other = { ...aZone(), id: 'f'.repeat(32), name: 'other.com' }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import {
+  chainDueAt,
   chainOf,
   createCustomHostname,
   dueAt,
@@ -89,6 +90,50 @@ describe('dueAt', () => {
 
   it('is never once removal is asked for', () => {
     expect(dueAt(aHostname({ removal }))).toBeUndefined()
+  })
+})
+
+describe('chainDueAt', () => {
+  const open = { order: anOrder(), since: NOW, nextAt: 5, failures: 0 }
+  const fresh: Issuance = { state: 'scheduled', nextAt: 5, failures: 0 }
+  const issued: Issuance = { state: 'issued', certificateId: 'c', nextAt: 9, failures: 0 }
+  const rsaDueAt = (ecdsa: Issuance, rsa: Issuance): number | undefined => {
+    const record = withChains(aHostname({ ownership: verified }), ecdsa, rsa)
+    const chain = chainOf(record, 'rsa')
+    return chain && chainDueAt(record, chain)
+  }
+
+  it.each<Issuance>([
+    fresh,
+    { ...open, state: 'ordered', attempts: 0 },
+    { ...open, state: 'validating' },
+    { state: 'timed_out', phase: 'validation', since: NOW, problem: 'x' },
+  ])('is never for a new RSA chain while the ECDSA chain proves the name ($state)', (ecdsa) => {
+    expect(rsaDueAt(ecdsa, fresh)).toBeUndefined()
+  })
+
+  it.each<Issuance>([
+    waiting(7),
+    { ...open, state: 'finalizing', certificateId: 'c', sealedKey: '' },
+    { ...issued, state: 'deploying', serial: 1, renewAt: 9 },
+    issued,
+    timedOut,
+  ])('is the RSA chain’s own once that is over, well or not ($state)', (ecdsa) => {
+    expect(rsaDueAt(ecdsa, fresh)).toBe(5)
+  })
+
+  it('leaves an RSA chain alone that has an order or a certificate of its own', () => {
+    const ordered: Issuance = { ...open, state: 'ordered', attempts: 0 }
+    expect(rsaDueAt(ordered, ordered)).toBe(5)
+    expect(rsaDueAt(ordered, issued)).toBe(9)
+  })
+
+  it('is never held up for the ECDSA chain, nor for an RSA chain alone', () => {
+    const record = withChains(aHostname(), fresh, { ...open, state: 'ordered', attempts: 0 })
+    const [ecdsa] = record.chains
+    expect(ecdsa && chainDueAt(record, ecdsa)).toBe(5)
+    const alone = { ...record, chains: record.chains.slice(1) }
+    expect(alone.chains[0] && chainDueAt(alone, alone.chains[0])).toBe(5)
   })
 })
 
