@@ -34,13 +34,21 @@ async function main(): Promise<number> {
   const chosen = select(options.only, { rows: ROWS, opponents: OPPONENTS })
   const packages = chosen.opponents.flatMap(({ packageName }) => packageName ?? [])
   await ensurePackages([...packages, 'nghttp2-client'])
+  const commit = commitOf(import.meta.dirname)
   await using field = await prepareField()
   closeOnSignals(field)
   const contenders = await startAll(field, chosen.opponents)
   if (!(await verifyAll(contenders))) return 1
   const measurements = await measureAll(contenders, chosen.rows, options)
   const autocannon = options.autocannon ? await runAutocannons(contenders) : {}
-  const report = makeReport({ contenders, rows: chosen.rows, measurements, autocannon, options })
+  const report = makeReport({
+    commit,
+    contenders,
+    rows: chosen.rows,
+    measurements,
+    autocannon,
+    options,
+  })
   publish(report)
   return judge(report, options)
 }
@@ -131,6 +139,8 @@ async function runAutocannons(
 }
 
 interface Results {
+  /** As it was when the servers were started. */
+  commit: string
   contenders: readonly Contender[]
   rows: readonly Row[]
   measurements: readonly Measurement[]
@@ -138,10 +148,17 @@ interface Results {
   options: BenchOptions
 }
 
-function makeReport({ contenders, rows, measurements, autocannon, options }: Results): Report {
+function makeReport({
+  commit,
+  contenders,
+  rows,
+  measurements,
+  autocannon,
+  options,
+}: Results): Report {
   return {
     date: new Date().toISOString().slice(0, 10),
-    commit: commitOf(import.meta.dirname),
+    commit,
     machine: `${cpus()[0]?.model.trim()} (${availableParallelism()} cores, Linux ${release()})`,
     rounds: options.rounds,
     opponents: contenders.map(({ opponent: { name }, version }) => ({ name, version })),
