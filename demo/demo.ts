@@ -5,7 +5,7 @@
  * small origin that stands for the SaaS application, then does what the SaaS company's backend does:
  * creates a custom hostname with the official SDK and waits until it is served.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -55,57 +55,61 @@ async function run(): Promise<void> {
   await using origin = await startDemoOrigin()
   screen.done(`The SaaS application (a demo origin) listens on ${origin.url}`)
 
-  const custos = startCustos()
-  const stopped = whenStopped(custos)
-  try {
-    await Promise.race([untilReady(), stopped])
-    screen.done(
-      `Custos is up: edge on :${settings.httpsPort} and :${settings.httpPort}, API on ${settings.control}`,
-    )
-    await createHostname(await createClient(), origin.url)
-    screen.say(linesToTry())
-    if (flags.once) custos.kill('SIGTERM')
-    await stopped.catch((error: unknown) => {
-      if (!isStopping) throw error
-    })
-  } finally {
-    if (custos.exitCode === null && custos.signalCode === null) custos.kill('SIGTERM')
-  }
+  await using custos = startCustos()
+  await untilReady(custos)
+  const { httpsPort, httpPort, control } = settings
+  screen.done(`Custos is up: edge on :${httpsPort} and :${httpPort}, API on ${control}`)
+  await createHostname(await createClient(), origin.url)
+  screen.say(linesToTry())
+  if (!flags.once) await custos.ended
 }
 
-let isStopping = flags.once
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    isStopping = true
-  })
+interface CustosProcess extends AsyncDisposable {
+  /** Aborted when it ended, with the reason. */
+  readonly signal: AbortSignal
+  readonly ended: Promise<void>
 }
 
 /** The names under .localhost are this machine, so validation asks the edge's own port 80. */
-function startCustos(): ChildProcess {
+function startCustos(): CustosProcess {
   const env = {
     CUSTOS_LOG_LEVEL: 'warn',
     ...process.env,
     CUSTOS_ALLOW_RESERVED_TLDS: 'true',
     CUSTOS_VALIDATION_HTTP_PORT: settings.httpPort,
   }
-  return spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'inherit'] })
-}
-
-function whenStopped(custos: ChildProcess): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  custos.once('exit', (code, signal) =>
-    reject(new Error(`Custos ended (${signal ?? `exit code ${code}`})`)),
-  )
-  promise.catch(() => {})
-  return promise
-}
-
-async function untilReady(): Promise<void> {
-  for (;;) {
-    const answer = await fetch(`http://${settings.control}/readyz`).catch(() => undefined)
-    if (answer?.ok) return
-    await pause(POLL_MS)
+  const child = spawn(process.execPath, [main, 'serve'], {
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const end = new AbortController()
+  const ended = new Promise<void>((done) => {
+    child.once('exit', (code, signal) => {
+      end.abort(new Error(`Custos ended (${signal ?? `exit code ${code}`})`))
+      done()
+    })
+  })
+  // Ctrl-C reaches the whole process group; a signal to the demo alone is passed on.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => child.kill('SIGTERM'))
+  return {
+    signal: end.signal,
+    ended,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM')
+      await ended
+    },
   }
+}
+
+/** Who answers must be ours: with the ports taken by another one, ours ends. */
+async function untilReady({ signal }: CustosProcess): Promise<void> {
+  for (let answers = 0; answers < 2; await pause(POLL_MS)) {
+    signal.throwIfAborted()
+    const answer = await fetch(`http://${settings.control}/readyz`).catch(() => undefined)
+    if (answer?.ok) answers++
+  }
+  signal.throwIfAborted()
 }
 
 async function createClient(): Promise<Cloudflare> {

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { runCli } from '#cli/cli.ts'
 import type { Output } from '#cli/terminal.ts'
 import { loadConfig, type Config } from '#config'
-import { startControl, type Control } from '#control/control.ts'
+import { startControl, type Control, type LocalEdge } from '#control/control.ts'
 import { republish as republishAll } from '#control/republish.ts'
 import {
   openDirectoryPublisher,
@@ -28,7 +28,7 @@ import { startWorker, type Worker } from '#edge/worker.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { prepareDataDir, type DataDir } from '#lib/data-dir.ts'
 import { createLogger, type Logger } from '#lib/log.ts'
-import { Metrics, renderMetrics, type MetricSnapshot } from '#lib/metrics.ts'
+import { Metrics, renderMetrics } from '#lib/metrics.ts'
 import { systemRandom as random } from '#lib/random.ts'
 import { createSealer, type Sealer } from '#lib/sealing.ts'
 import { openSqlStore } from '#store/sql/open-sql-store.ts'
@@ -46,15 +46,20 @@ interface Base {
   log: Logger
 }
 
-/** @throws {ConfigError} @throws {DataDirError} */
-async function prepare(): Promise<Base> {
+/**
+ * @param warn whether to tell what is odd: once, not in every worker
+ * @throws {ConfigError} @throws {DataDirError}
+ */
+async function prepare({ warn = true } = {}): Promise<Base> {
   const readFile = (path: string): string => readFileSync(path, 'utf8')
   const loaded = loadConfig({ env: process.env, readFile, cores: availableParallelism() })
   const { config, warnings } = loaded
   const log = createLogger({ level: config.logLevel })
-  for (const { name, message } of warnings) log.warn({ setting: name }, message)
   const dataDir = await prepareDataDir(config.dataDir, { ...config, random })
-  for (const warning of dataDir.warnings) log.warn({ dataDir: dataDir.path }, warning)
+  if (warn) {
+    for (const { name, message } of warnings) log.warn({ setting: name }, message)
+    for (const warning of dataDir.warnings) log.warn({ dataDir: dataDir.path }, warning)
+  }
   const sealer = createSealer(dataDir.secretKeys)
   return { config, dataDir, sealer, log, metrics: new Metrics() }
 }
@@ -63,10 +68,15 @@ async function prepare(): Promise<Base> {
 async function serve(): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const base = await prepare()
-  const measured: { edge?: Edge } = {}
-  stack.use(await openControl(base, stack, () => measured.edge?.measure() ?? Promise.resolve([])))
+  // Control first: an edge finds nothing in a directory that was never filled.
+  const opened: { edge?: Edge } = {}
+  const localEdge: LocalEdge = {
+    measure: () => opened.edge?.measure() ?? Promise.resolve([]),
+    listProblems: () => problemsOf(opened.edge),
+  }
+  stack.use(await openControl(base, stack, localEdge))
   const edge = stack.use(await openEdge(base))
-  measured.edge = edge
+  opened.edge = edge
   base.log.info({ https: edge.https, http: edge.http, workers: edge.readyWorkers }, 'edge serves')
   await untilSignal(base.log, edge)
 }
@@ -74,7 +84,7 @@ async function serve(): Promise<void> {
 async function control(): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const base = await prepare()
-  stack.use(await openControl(base, stack, () => Promise.resolve([])))
+  stack.use(await openControl(base, stack))
   await untilSignal(base.log)
 }
 
@@ -84,8 +94,7 @@ async function edge(): Promise<void> {
   const edge = stack.use(await openEdge(base))
   const address = base.config.edgeAdmin
   if (address) {
-    const listProblems = (): string[] =>
-      edge.readyWorkers > 0 ? [] : ['No worker accepts connections.']
+    const listProblems = (): string[] => problemsOf(edge)
     const metrics = async (): Promise<string> =>
       renderMetrics([await base.metrics.snapshot(), ...(await edge.measure())])
     stack.use(await startEdgeAdmin({ address, listProblems, metrics }))
@@ -112,7 +121,7 @@ function openStore({ dataDir, sealer, log }: Base): ReturnType<typeof openSqlSto
 async function openControl(
   base: Base,
   stack: AsyncDisposableStack,
-  edgeMetrics: () => Promise<MetricSnapshot[]>,
+  localEdge?: LocalEdge,
 ): Promise<Control> {
   const { dataDir } = base
   const store = stack.use(await openStore(base))
@@ -125,8 +134,12 @@ async function openControl(
     directory,
     clock,
     random,
-    edgeMetrics,
+    ...(localEdge && { localEdge }),
   })
+}
+
+function problemsOf(edge: Edge | undefined): string[] {
+  return edge && edge.readyWorkers > 0 ? [] : ['No edge worker accepts connections.']
 }
 
 function openEdge({ config, log, metrics }: Base): Promise<Edge> {
@@ -136,7 +149,7 @@ function openEdge({ config, log, metrics }: Base): Promise<Edge> {
 
 /** A worker process: does what its primary says, from the first message to the last. */
 async function edgeWorker(): Promise<void> {
-  const base = await prepare()
+  const base = await prepare({ warn: false })
   // The primary decides when to stop; a signal to the whole group must not end the exchanges.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
   runWorkerProcess({

@@ -49,8 +49,14 @@ export interface ControlOptions {
   random: Random
   log: Logger
   metrics: Metrics
-  /** What the edge on this machine measured; none where there is no edge here. */
-  edgeMetrics: () => Promise<MetricSnapshot[]>
+  /** The edge in the same process tree, whose health and numbers the API tells too. @default none */
+  localEdge?: LocalEdge
+}
+
+export interface LocalEdge {
+  measure(): Promise<MetricSnapshot[]>
+  /** Sentences; empty when it serves. */
+  listProblems(): readonly string[]
 }
 
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
@@ -80,7 +86,10 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       },
     },
     metrics: async () =>
-      renderMetrics([await options.metrics.snapshot(), ...(await options.edgeMetrics())]),
+      renderMetrics([
+        await options.metrics.snapshot(),
+        ...((await options.localEdge?.measure()) ?? []),
+      ]),
     readiness: () => readinessOf(options, publisher),
   })
   started.defer(() => api.close())
@@ -153,8 +162,11 @@ async function exportRoots(dataDir: string, roots: string): Promise<void> {
   await rename(`${path}.new`, path)
 }
 
-async function readinessOf({ store }: ControlOptions, publisher: Publisher): Promise<Readiness> {
-  const reasons: string[] = []
+async function readinessOf(
+  { store, localEdge }: ControlOptions,
+  publisher: Publisher,
+): Promise<Readiness> {
+  const reasons = [...(localEdge?.listProblems() ?? [])]
   try {
     await store.zones.list({ page: 1, perPage: 1 })
   } catch {

@@ -58,13 +58,12 @@ export interface HostnameStore {
   all(options?: { batchSize?: number }): AsyncIterable<CustomHostname[]>
   count(zoneId: string): Promise<number>
   /**
-   * Writes a new record and the outbox row that publishes it. The creator holds the
-   * lease until `leaseUntil`, so that the loop does not step in while the API opens the order.
+   * Writes a new record and the outbox row that publishes it.
    *
    * @throws {StoreError} `duplicate` when the zone has the name already (a record whose ownership is
    *   `deleted` has given it up) or the id is taken, `no-such-zone`
    */
-  create(record: CustomHostname, options?: { leaseUntil?: number }): Promise<void>
+  create(record: CustomHostname): Promise<void>
   /**
    * Reads the record, applies `change` and writes what it returns, all in one transaction. `change`
    * must be pure: it may run again. It returns undefined to leave everything as it is.

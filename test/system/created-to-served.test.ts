@@ -46,7 +46,10 @@ describe('a hostname from created to served', () => {
     })
 
   it('shows the records for validation in the very first reply', async () => {
-    const created = await createHostname(client, { zone_id, hostname: 'first-reply.localhost' })
+    const created = await createHostname(client, {
+      zone_id,
+      hostname: 'first-reply.customer.invalid',
+    })
     expect(created.ownership_verification).toMatchObject({ type: 'txt' })
     expect(created.ownership_verification_http?.http_url).toContain(created.id)
     expect(created.ssl?.validation_records?.[0]?.http_url).toContain('/.well-known/acme-challenge/')

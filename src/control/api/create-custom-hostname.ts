@@ -17,8 +17,6 @@ import {
 import { checkCommonName, toSslConfig } from './ssl-input.ts'
 import { zoneNotFound } from './zone-access.ts'
 
-/** The loop leaves a new record alone for so long, so that the order is opened only once. */
-const CREATOR_LEASE_MS = 10_000
 /** How long a create waits for the deletion of the same name, and how often it looks. */
 const REMOVAL_WAIT_MS = 5_000
 const REMOVAL_POLL_MS = 50
@@ -72,9 +70,9 @@ function toRecord(deps: Deps, zone: Zone, input: CreateInput): CustomHostname {
 }
 
 /** @returns false where the zone has the name already */
-async function tryCreate({ store, clock }: Deps, record: CustomHostname): Promise<boolean> {
+async function tryCreate({ store }: Deps, record: CustomHostname): Promise<boolean> {
   try {
-    await store.hostnames.create(record, { leaseUntil: clock.now() + CREATOR_LEASE_MS })
+    await store.hostnames.create(record)
     return true
   } catch (error) {
     if (!(error instanceof StoreError)) throw error

@@ -96,13 +96,13 @@ export class SqlHostnameStore implements HostnameStore {
     return this.#database.read((db) => countHostnames(db, zoneId))
   }
 
-  async create(record: CustomHostname, options: { leaseUntil?: number } = {}): Promise<void> {
+  async create(record: CustomHostname): Promise<void> {
     await withDuplicateNamed(record, () =>
       this.#database.transact(async (db) => {
         await countIn(db, record)
         await db
           .insertInto('custom_hostnames')
-          .values({ ...toRow(record), lease_until: options.leaseUntil ?? 0 })
+          .values({ ...toRow(record), lease_until: 0 })
           .execute()
         await enqueue(db, { hostnameId: record.id, serial: record.deployment.serial })
       }),

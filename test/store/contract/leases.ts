@@ -70,15 +70,6 @@ export function leasesContract(open: OpenStore): void {
       await store.hostnames.release('nobody')
     })
 
-    it('belong to the creator at first, if asked for', async () => {
-      await using opened = await openWithZone(open)
-      const { store } = opened
-      const record = dueAfter(0)
-      await store.hostnames.create(record, { leaseUntil: NOON + LEASE })
-      expect(await claimDue(store, NOON + LEASE - 1)).toEqual([])
-      expect(await claimDue(store, NOON + LEASE)).toEqual([record.id])
-    })
-
     it('are not touched by an update', async () => {
       await using opened = await openWithZone(open)
       const { store } = opened
