@@ -38,6 +38,8 @@ export class Http1Exchange implements Exchange {
   readonly problem: ProxyError | undefined
   bytesIn = 0
   bytesOut = 0
+  /** No request may follow on the connection. */
+  endsConnection = false
   /** Set by the connection once the response is done and body bytes are only counted. */
   onLingeringBytes: ((total: number) => void) | undefined
   readonly #request: IncomingMessage
@@ -45,6 +47,7 @@ export class Http1Exchange implements Exchange {
   readonly #owner: Http1Owner
   #handler: ExchangeHandler | undefined
   #isReading = false
+  #isContinued = false
   #isEnded = false
 
   constructor(
@@ -97,8 +100,10 @@ export class Http1Exchange implements Exchange {
 
   inform(status: number, headers: RawHeaders): void {
     if (this.httpVersion === '1.0' || this.#response.headersSent || this.#isEnded) return
-    if (status === 100) this.#response.writeContinue()
-    else if (status === 102) this.#response.writeProcessing()
+    if (status === 100) {
+      this.#isContinued = true
+      this.#response.writeContinue()
+    } else if (status === 102) this.#response.writeProcessing()
     else if (status === 103) this.#response.writeEarlyHints(linksOf(headers))
   }
 
@@ -108,8 +113,8 @@ export class Http1Exchange implements Exchange {
     if (head.bodyLength >= 0 && head.status !== 204) {
       headers.push('Content-Length', String(head.bodyLength))
     }
-    const isLast = this.#owner.isDraining || (this.problem && CLOSING.has(this.problem.kind))
-    if (isLast) this.#response.shouldKeepAlive = false
+    if (this.#isLast()) this.#response.shouldKeepAlive = false
+    if (!this.#response.shouldKeepAlive) this.endsConnection = true
     // Persistence goes without saying in HTTP/1.1 (RFC 9112 section 9.3).
     else if (this.#response.shouldKeepAlive && this.httpVersion === '1.1') {
       this.#response.removeHeader('Connection')
@@ -141,12 +146,14 @@ export class Http1Exchange implements Exchange {
 
   reset(): void {
     this.#isEnded = true
+    this.endsConnection = true
     this.#request.socket.destroy()
   }
 
   /** The connection found the body, or what follows it, broken. */
   fail(error: ProxyError): void {
     this.#response.shouldKeepAlive = false
+    this.endsConnection = true
     this.#handler?.onRequestError(error)
   }
 
@@ -157,6 +164,13 @@ export class Http1Exchange implements Exchange {
     if (!this.#isReading) this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
     this.#isReading = true
     this.#request.resume()
+  }
+
+  /** No request can follow: we are going, the next one could not be told apart, or a body may come. */
+  #isLast(): boolean {
+    if (this.#owner.isDraining) return true
+    if (this.problem && CLOSING.has(this.problem.kind)) return true
+    return this.expectsContinue && !this.#isContinued
   }
 
   #onData(chunk: Uint8Array): void {

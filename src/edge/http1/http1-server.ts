@@ -115,7 +115,7 @@ class Http1Server implements ProtocolServer {
     const raw = {
       method: request.method ?? '',
       target: request.url ?? '',
-      isHttp10: request.httpVersionMinor === 0,
+      version: request.httpVersion,
       headers: request.rawHeaders,
     }
     const { maxRequestHeaders } = this.deps.limits
@@ -147,6 +147,8 @@ class Http1Server implements ProtocolServer {
 
   #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const held = this.#connections.get(socket)
+    // More after a request that said Connection: close: its answer is still on the way.
+    if (error.code === 'HPE_CLOSED_CONNECTION') return
     const isParserError = error.code?.startsWith('HPE_') || error.code?.startsWith('ERR_HTTP_')
     if (!held || !isParserError || error.code === 'HPE_INVALID_EOF_STATE') {
       return void socket.destroy()
@@ -210,6 +212,7 @@ class Http1Connection implements Http1Owner, Timed {
   readonly #bytesAtStart: number
   #running: Http1Exchange | undefined
   #isTunnel = false
+  #isEnding = false
   #served = 0
 
   constructor(socket: Duplex, connection: Connection, server: Http1Server) {
@@ -233,6 +236,7 @@ class Http1Connection implements Http1Owner, Timed {
   }
 
   take(exchange: Http1Exchange): void {
+    if (this.#isEnding) return
     if (this.isIdle) return this.#start(exchange)
     this.#waiting.push(exchange)
     if (this.#waiting.length > this.#server.deps.limits.maxPipelined) this.socket.destroy()
@@ -254,6 +258,10 @@ class Http1Connection implements Http1Owner, Timed {
   onExchangeClosed(exchange: Http1Exchange): void {
     if (this.#running !== exchange) return
     this.#running = undefined
+    if (exchange.endsConnection) {
+      this.#isEnding = true
+      this.#waiting.length = 0
+    }
     if (this.socket.destroyed) return
     if (!exchange.isRequestComplete) this.#linger(exchange)
     const next = this.#waiting.shift()

@@ -6,7 +6,8 @@ import { checkHost, emptyHead, TARGET, type HeadRules, type RequestHead } from '
 export interface RawRequestHead {
   method: string
   target: string
-  isHttp10: boolean
+  /** As the request line says it: `1.1`. */
+  version: string
   headers: RawHeaders
 }
 
@@ -137,6 +138,7 @@ function applyFields(
   { fields, rules }: Judged,
 ): ProxyErrorKind | undefined {
   if (raw.headers.length > rules.maxRequestHeaders * 2) return 'headers_too_large'
+  if (raw.version !== '1.1' && raw.version !== '1.0') return 'bad_request'
   if (REFUSED_METHODS.has(raw.method)) return 'method_refused'
   const framing = applyFraming(head, raw, fields)
   if (framing !== undefined) return framing
@@ -146,7 +148,7 @@ function applyFields(
   head.acceptsTrailers = fields.te !== undefined && /(^|[\s,])trailers($|[\s,;])/i.test(fields.te)
   head.wantsWebSocket =
     fields.upgrade !== undefined && isWebSocketHandshake(raw.method, raw.headers)
-  if (fields.expect === undefined || raw.isHttp10) return undefined
+  if (fields.expect === undefined || raw.version === '1.0') return undefined
   head.expectsContinue = fields.expect.toLowerCase() === '100-continue'
   return head.expectsContinue ? undefined : 'expectation_failed'
 }
@@ -160,7 +162,8 @@ function applyFraming(
   if (fields.contentLengths > 1 || fields.transferEncodings > 1) return 'bad_framing'
   if (fields.transferEncoding !== undefined) {
     const isChunked = fields.transferEncoding.toLowerCase() === 'chunked'
-    if (!isChunked || fields.contentLength !== undefined || raw.isHttp10) return 'bad_framing'
+    if (!isChunked || fields.contentLength !== undefined || raw.version === '1.0')
+      return 'bad_framing'
     head.bodyLength = UNKNOWN_LENGTH
   } else if (fields.contentLength !== undefined) {
     if (!LENGTH.test(fields.contentLength)) return 'bad_framing'
