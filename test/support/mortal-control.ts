@@ -18,12 +18,19 @@ const [dir = '', id = '', at = '', moment = '', laterMs = ''] = process.argv.sli
 const clock: Clock = { ...systemClock, now: () => systemClock.now() + Number(laterMs) }
 
 let writes = 0
+let last: Promise<unknown> = Promise.resolve()
 
-async function count<Result>(write: () => Promise<Result>): Promise<Result> {
-  const isLast = ++writes === Number(at)
-  if (isLast && moment === 'before') await die()
-  const result = await write()
-  if (isLast) await die()
+/** One write after the other: the death before a write must not take the one before it along. */
+function count<Result>(write: () => Promise<Result>): Promise<Result> {
+  const counted = async (): Promise<Result> => {
+    const isLast = ++writes === Number(at)
+    if (isLast && moment === 'before') await die()
+    const result = await write()
+    if (isLast) await die()
+    return result
+  }
+  const result = last.then(counted, counted)
+  last = result
   return result
 }
 
