@@ -41,6 +41,7 @@ export class Http2Exchange implements Exchange {
   #responseTrailers: RawHeaders = []
   #isRequestEnded: boolean
   #isReading = false
+  #waitsForTrailers = false
   #isEnded = false
 
   constructor(stream: ServerHttp2Stream, head: Http2RequestHead, context: Http2StreamContext) {
@@ -112,7 +113,10 @@ export class Http2Exchange implements Exchange {
     }
     headers.unshift(':status', String(status))
     const endStream = head.bodiless || head.bodyLength === 0
-    const waitForTrailers = head.trailers && !endStream
+    // Also where none come: node:http2 ends a stream properly before it resets it, and a client would
+    // take a truncated body for a whole one. With trailers pending the end is only sent when we say.
+    const waitForTrailers = head.bodyLength < 0 && !endStream
+    this.#waitsForTrailers = waitForTrailers
     if (waitForTrailers) this.#stream.once('wantTrailers', () => this.#sendTrailers())
     this.#stream.respond(headers, { endStream, waitForTrailers })
     if (endStream) this.#onResponseEnded()
@@ -153,10 +157,16 @@ export class Http2Exchange implements Exchange {
     return !this.#isEnded && !this.#stream.destroyed && !this.#stream.headersSent
   }
 
-  /** Asks a client that is still sending to stop (RFC 9113 section 8.1). */
   #onResponseEnded(): void {
     this.#isEnded = true
-    if (!this.#isRequestEnded) this.#stream.close(NGHTTP2_NO_ERROR)
+    if (this.#isRequestEnded || this.#waitsForTrailers) return
+    if (this.#stream.writableFinished) this.#stopRequest()
+    else this.#stream.once('finish', () => this.#stopRequest())
+  }
+
+  /** Asks a client that is still sending to stop: it has the whole answer (RFC 9113 section 8.1). */
+  #stopRequest(): void {
+    if (!this.#isRequestEnded && !this.#stream.destroyed) this.#stream.close(NGHTTP2_NO_ERROR)
   }
 
   #sendTrailers(): void {
@@ -167,6 +177,8 @@ export class Http2Exchange implements Exchange {
       fields[name] = [...(fields[name] ?? []), this.#responseTrailers[i + 1] ?? '']
     }
     this.#stream.sendTrailers(fields)
+    // node:http2 sends them in an immediate of its own, made just now.
+    setImmediate(() => this.#stopRequest())
   }
 
   #onStreamClose(): void {
