@@ -56,7 +56,7 @@ describe('custos serve refuses to start', () => {
     database.close()
     const { code, log } = await refused({ CUSTOS_DATA_DIR: dir.path })
     expect(code).toBe(1)
-    expect(log).toMatch(/newer/i)
+    expect(log).toContain('schema has version 9999')
   })
 
   it('with a data directory that is a file', async () => {
