@@ -6,7 +6,7 @@ import type { Logger } from '#lib/log.ts'
 import type { MetricSnapshot, Metrics } from '#lib/metrics.ts'
 import type { Random } from '#lib/random.ts'
 
-import { checkFree } from './listen.ts'
+import { CAN_SHARE_PORTS, checkFree } from './listen.ts'
 import { WorkerSlot, type WorkerPorts } from './worker-slot.ts'
 
 export interface EdgeOptions {
@@ -43,12 +43,12 @@ export interface Edge extends AsyncDisposable {
  *
  * Workers share their ports by SO_REUSEPORT, under which any process of the same user could listen
  * beside them. So it is checked first, without that option, that nobody does. Where port 0 is asked,
- * the first worker's ports become everybody's.
+ * the first worker's ports become everybody's. Where ports cannot be shared there is one worker.
  *
  * @throws {ListenError} with the address and why
  */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const { config, metrics } = options
+  const { config, metrics, logger } = options
   const restarts = metrics.counter({
     name: 'custos_edge_worker_restarts_total',
     help: 'Worker processes started in place of one that died.',
@@ -59,7 +59,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   for (const address of [config.edgeHttps, config.edgeHttp]) {
     if (address.port !== 0) await checkFree(address)
   }
-  const slots = Array.from({ length: config.workers }, () => {
+  const workers = CAN_SHARE_PORTS ? config.workers : 1
+  if (workers < config.workers) {
+    logger.warn({ workers }, 'processes cannot share a port on this system: one worker serves')
+  }
+  const slots = Array.from({ length: workers }, () => {
     return new WorkerSlot({ ...options, restarts: restarts.cell({}) })
   })
   return launch(slots, config)

@@ -33,8 +33,14 @@ const KINDS: Readonly<Record<string, ListenErrorKind>> = {
 /** As large as Linux takes by default (net.core.somaxconn): a burst waits instead of being refused. */
 const BACKLOG = 4_096
 
+/**
+ * Whether processes can share a port here, the kernel spreading connections over them. Elsewhere
+ * (macOS) Node refuses the option, and one process has to do.
+ */
+export const CAN_SHARE_PORTS = ['linux', 'freebsd', 'sunos', 'aix'].includes(process.platform)
+
 export interface ListenOptions {
-  /** Several processes accept from the same port. */
+  /** Several processes accept from the same port, where that is possible. */
   reusePort: boolean
 }
 
@@ -53,7 +59,7 @@ export function listen(
       reject(kind ? new ListenError(kind, address, { cause: error }) : error)
     }
     server.once('error', onError)
-    server.listen({ ...address, reusePort, backlog: BACKLOG }, () => {
+    server.listen({ ...address, reusePort: reusePort && CAN_SHARE_PORTS, backlog: BACKLOG }, () => {
       server.removeListener('error', onError)
       const bound = server.address()
       const port = typeof bound === 'object' && bound !== null ? bound.port : address.port

@@ -13,6 +13,7 @@ export type HandshakeResult =
   | 'handshake-timeout'
   | 'crowded-out'
   | 'client-gone'
+  | 'shutting-down'
   /** OpenSSL and the client did not agree: version, cipher, ALPN, or broken bytes. */
   | 'tls-error'
   | 'directory-unavailable'

@@ -86,7 +86,7 @@ export class Handshake implements Timed {
 
   /** Ends it because the listener goes away. */
   destroy(): void {
-    this.#end(this.#phase === 'goodbye' ? undefined : 'client-gone')
+    this.#end(this.#phase === 'goodbye' ? undefined : 'shutting-down')
   }
 
   readonly #onClose = (): void => {

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -146,6 +148,18 @@ describe("a hostname's own TLS settings", () => {
   it('refuse a client that speaks no protocol of ours', async () => {
     const result = await connect(NAME, ['-alpn', 'acme-tls/1'])
     expect(result).toMatchObject({ alert: 'no application protocol' })
+  })
+})
+
+describe('key exchange', () => {
+  it.each(['X25519MLKEM768', 'X25519', 'P-256', 'P-384'])('takes %s', async (ecdhCurve) => {
+    const { port } = edge
+    const rejectUnauthorized = false
+    const options = { port, host: '127.0.0.1', servername: NAME, ecdhCurve, rejectUnauthorized }
+    const client = connectTls(options)
+    await once(client, 'secureConnect')
+    expect(client.getProtocol()).toBe('TLSv1.3')
+    client.destroy()
   })
 })
 

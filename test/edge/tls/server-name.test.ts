@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { createLogger } from '#lib/log.ts'
 import { makeDevCertificates, type DevCertificates } from '#test/dev-certs.ts'
+import { fakeClock } from '#test/fake-clock.ts'
 import { helloBytes, serverNameExtension } from '#test/hello-bytes.ts'
 import { rawClient } from '#test/raw-client.ts'
 import { sClient } from '#test/s-client.ts'
@@ -135,5 +136,18 @@ describe('an expired certificate', () => {
     expect(shown.keyAlgorithm).toBe('rsa')
     const nothingElse = await sClient({ port: edge.port, serverName: 'all.test' })
     expect(nothingElse.keyAlgorithm).toBe('ecdsa')
+  })
+
+  it('is not shown any more from the moment it expires', async () => {
+    const clock = fakeClock(Date.now())
+    await using edge = await startTlsEdge({ clock })
+    const chains = sealedChains(certificates).map((chain) =>
+      chain.keyAlgorithm === 'ecdsa' ? { ...chain, notAfter: clock.now() + 1_000 } : chain,
+    )
+    edge.directory.put(aBinding(NAME, { chains }))
+    const before = await sClient({ port: edge.port, serverName: NAME })
+    await clock.advance(1_000)
+    const after = await sClient({ port: edge.port, serverName: NAME })
+    expect([before.keyAlgorithm, after.keyAlgorithm]).toEqual(['ecdsa', 'rsa'])
   })
 })
