@@ -8,7 +8,8 @@ import type { Cell } from '#lib/metrics.ts'
 
 import { AbsentNames } from './absent-names.ts'
 import type { BindingLookup } from './connection.ts'
-import { CONTEXT_BYTES, type TlsContext, type TlsContexts } from './tls/context.ts'
+import { sameTls, sizeOf, type Entry, type HotBinding } from './hot-binding.ts'
+import type { TlsContext, TlsContexts } from './tls/context.ts'
 
 /** Where a look-up was answered from. */
 export type LookupTier = 'memory' | 'negative' | 'directory' | 'stale' | 'refused' | 'unavailable'
@@ -36,19 +37,6 @@ export interface BindingCacheLimits {
   retryMs: number
 }
 
-/** A binding in memory. */
-export interface HotBinding {
-  readonly binding: Binding
-}
-
-interface Entry extends HotBinding {
-  /** Built for the first handshake; null where it cannot be built. */
-  tls: TlsContext | null | undefined
-  stale: boolean
-  /** `#generation` when it was read: an older one is stale. */
-  generation: number
-}
-
 interface Flight {
   readonly name: Hostname
   readonly parent: Hostname | undefined
@@ -59,9 +47,6 @@ interface Flight {
 
 /** Re-reads of a name that changes faster than it can be read. */
 const MAX_REREADS = 3
-/** An entry without chains and contexts, roughly. */
-const ENTRY_BYTES = 2_048
-
 /**
  * Bindings of hot names, with their TLS contexts, in a bounded amount of memory.
  *
@@ -98,7 +83,11 @@ export class BindingCache implements BindingLookup {
       lookupMs: limits.lookupMs ?? 3_000,
       retryMs: limits.retryMs ?? 1_000,
     }
-    this.#hot = new LRUCache({ maxSize: cacheBytes, sizeCalculation: sizeOf })
+    this.#hot = new LRUCache({
+      maxSize: cacheBytes,
+      sizeCalculation: sizeOf,
+      dispose: (entry) => this.#dispose(entry),
+    })
     const { absentNames: maxFacts, absentTtlMs: ttlMs } = this.#limits
     this.#absent = new AbsentNames({ clock, maxFacts, ttlMs })
   }
@@ -138,6 +127,7 @@ export class BindingCache implements BindingLookup {
     const { contexts } = this.#options
     if (entry.tls === null) return undefined
     if (entry.tls && contexts.isCurrent(entry.tls)) return entry.tls
+    this.#dispose(entry)
     entry.tls = contexts.build(entry.binding) ?? null
     return entry.tls ?? undefined
   }
@@ -250,12 +240,21 @@ export class BindingCache implements BindingLookup {
     }
     const entry: Entry = {
       binding,
-      tls: known && isSame && sameTls(known.binding, binding) ? known.tls : undefined,
+      tls: undefined,
       stale: outdated,
       generation: this.#generation,
     }
+    if (known && isSame && sameTls(known.binding, binding)) {
+      entry.tls = known.tls
+      known.tls = undefined
+    }
     this.#hot.set(binding.hostname, entry)
     return entry
+  }
+
+  #dispose(entry: Entry): void {
+    if (entry.tls) this.#options.contexts.dispose(entry.tls)
+    entry.tls = undefined
   }
 
   #refresh(entry: Entry): void {
@@ -280,17 +279,4 @@ export class BindingCache implements BindingLookup {
 function count<T>(cell: Cell, value: T): T {
   cell.value += 1
   return value
-}
-
-/** Intermediates are shared by all bindings and not counted. */
-function sizeOf({ binding: { chains } }: Entry): number {
-  if (chains.length === 0) return ENTRY_BYTES
-  const bytes = chains.reduce((sum, chain) => sum + chain.leaf.length + chain.sealedKey.length, 0)
-  return ENTRY_BYTES + bytes + CONTEXT_BYTES
-}
-
-/** Whether a context of one binding serves the other. */
-function sameTls(a: Binding, b: Binding): boolean {
-  const ids = (binding: Binding): string => binding.chains.map((c) => c.certificateId).join()
-  return ids(a) === ids(b) && JSON.stringify(a.tls) === JSON.stringify(b.tls)
 }

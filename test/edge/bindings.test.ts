@@ -4,7 +4,6 @@ import { DirectoryError } from '#directory/directory.ts'
 import type { Binding } from '#domain/binding.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
 import { BindingCache, type BindingCacheLimits } from '#edge/bindings.ts'
-import type { TlsContext, TlsContexts } from '#edge/tls/context.ts'
 import { fakeClock, type FakeClock } from '#test/fake-clock.ts'
 import { memoryDirectory, type MemoryDirectory } from '#test/memory-directory.ts'
 import { aBinding } from '#test/test-binding.ts'
@@ -26,7 +25,7 @@ function start(options: { cacheBytes?: number; limits?: Partial<BindingCacheLimi
   const clock = fakeClock()
   const directory = memoryDirectory()
   const lookups = lookupCells()
-  const contexts: TlsContexts = { build: () => undefined, isCurrent: () => true }
+  const contexts = { build: () => undefined, isCurrent: () => true, dispose: () => {} }
   const cache = new BindingCache({ directory, contexts, clock, lookups, cacheBytes, limits })
   return { cache, directory, clock, lookups }
 }
@@ -298,70 +297,5 @@ describe('while the directory cannot answer', () => {
     await clock.advance(500)
     await expect(answer).resolves.toMatchObject({ serial: 1 })
     expect(await cold).toEqual([{ status: 'rejected', reason: unavailable }])
-  })
-})
-
-describe('TLS contexts', () => {
-  function startWithContexts(): Parts & { built: string[]; current: { value: boolean } } {
-    const parts = start()
-    const built: string[] = []
-    const current = { value: true }
-    const contexts: TlsContexts = {
-      build(binding) {
-        built.push(`${binding.hostname} ${binding.serial}`)
-        return binding.serial === 13 ? undefined : ({} as TlsContext)
-      },
-      isCurrent: () => current.value,
-    }
-    const { directory, clock, lookups } = parts
-    const cache = new BindingCache({ directory, contexts, clock, lookups, cacheBytes: 1_000_000 })
-    return { ...parts, cache, built, current }
-  }
-
-  async function context(cache: BindingCache): Promise<TlsContext | undefined> {
-    const hot = await cache.findHot(APP)
-    return hot && cache.tlsContextOf(hot)
-  }
-
-  it('are built for the first handshake and kept', async () => {
-    const { cache, directory, built } = startWithContexts()
-    directory.put(aBinding(APP))
-    await cache.find(APP)
-    expect(built).toEqual([])
-    const first = await context(cache)
-    expect(await context(cache)).toBe(first)
-    expect(built).toEqual([`${APP} 1`])
-  })
-
-  it('stay where a publication changed nothing of TLS, and are built anew where it did', async () => {
-    const parts = startWithContexts()
-    parts.directory.put(aBinding(APP))
-    const first = await context(parts.cache)
-    publish(parts, aBinding(APP, { serial: 2, origin: undefined }))
-    expect(await context(parts.cache)).toBe(first)
-    const tls = { ...aBinding(APP).tls, http2: false }
-    publish(parts, aBinding(APP, { serial: 3, tls }))
-    expect(await context(parts.cache)).not.toBe(first)
-    expect(parts.built).toEqual([`${APP} 1`, `${APP} 3`])
-  })
-
-  it('are built anew when they are out of date', async () => {
-    const { cache, directory, built, current } = startWithContexts()
-    directory.put(aBinding(APP))
-    await context(cache)
-    current.value = false
-    await context(cache)
-    expect(built).toHaveLength(2)
-  })
-
-  it('that cannot be built are tried once a publication', async () => {
-    const parts = startWithContexts()
-    parts.directory.put(aBinding(APP, { serial: 13 }))
-    expect(await context(parts.cache)).toBeUndefined()
-    expect(await context(parts.cache)).toBeUndefined()
-    expect(parts.built).toHaveLength(1)
-    const tls = { ...aBinding(APP).tls, http2: false }
-    publish(parts, aBinding(APP, { serial: 14, tls }))
-    expect(await context(parts.cache)).toBeDefined()
   })
 })

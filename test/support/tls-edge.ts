@@ -68,12 +68,15 @@ export interface TestTlsEdgeOptions {
   clock?: Clock
   logger?: Logger
   defaultHostname?: string
+  /** @default 16 MiB */
+  cacheBytes?: number
   limits?: Partial<TlsLimits>
 }
 
 /** The TLS port of one worker with reporting rooms behind it. */
 export async function startTlsEdge(options: TestTlsEdgeOptions = {}): Promise<TestTlsEdge> {
   const { clock = systemClock, logger = silentLogger, limits = {} } = options
+  const { cacheBytes = 16 * 1024 * 1024 } = options
   const directory = options.directory ?? memoryDirectory()
   const metrics = new Metrics()
   const sealer = testSealer
@@ -81,7 +84,6 @@ export async function startTlsEdge(options: TestTlsEdgeOptions = {}): Promise<Te
   await ticketKeys.refresh()
   const contexts = createTlsContexts({ sealer, ticketKeys, clock, logger })
   const lookups = lookupCells()
-  const cacheBytes = 16 * 1024 * 1024
   const bindings = new BindingCache({ directory, contexts, clock, lookups, cacheBytes })
   const http1 = reportingRoom()
   const http2 = reportingRoom()

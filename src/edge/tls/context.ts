@@ -38,6 +38,11 @@ export interface TlsContexts {
   build(binding: Binding): TlsContext | undefined
   /** Whether a context may be used for a further handshake. */
   isCurrent(context: TlsContext): boolean
+  /**
+   * Gives its memory back now: the garbage collector sees a few bytes where there are 40 KiB, and
+   * would let many pile up. No handshake may begin with it afterwards; those that have begun go on.
+   */
+  dispose(context: TlsContext): void
 }
 
 /** What a dual-chain context takes, in bytes (measured: 25 to 50 KiB). */
@@ -122,6 +127,8 @@ export function createTlsContexts(options: TlsContextsOptions): TlsContexts {
 
     isCurrent: (context) =>
       context.generation === ticketKeys.generation && clock.now() < context.rebuildAt,
+
+    dispose: (context) => closeContext(context.secureContext),
   }
 }
 
@@ -172,6 +179,16 @@ function createContext(binding: Binding, { chains, ticketKey }: ContextParts): S
     sessionIdContext: sessionIdContext(binding),
     ticketKeys: ticketKey,
   })
+}
+
+/**
+ * What Node itself does with contexts made for a single connection. A TLS socket holds OpenSSL's
+ * context by a reference of its own, so it may be closed at any moment after the socket was made.
+ */
+function closeContext(secureContext: SecureContext): void {
+  const holder = secureContext as unknown as { context: { close?(): void } | null }
+  holder.context?.close?.()
+  holder.context = null
 }
 
 function cipherList(binding: Binding): string {

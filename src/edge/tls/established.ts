@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import type { Hostname } from '#domain/hostname.ts'
 
-import type { HotBinding } from '../bindings.ts'
+import type { HotBinding } from '../hot-binding.ts'
 import type { Connection } from '../connection.ts'
 import { ECDSA_P256_SHA256, type ClientHello } from './client-hello.ts'
 import type { TlsContext } from './context.ts'

@@ -41,7 +41,7 @@ beforeAll(async () => {
   directory = memoryDirectory()
   const bindings = new BindingCache({
     directory,
-    contexts: { build: () => undefined, isCurrent: () => true },
+    contexts: { build: () => undefined, isCurrent: () => true, dispose: () => {} },
     clock,
     lookups: lookupCells(),
     cacheBytes: 1_000_000,

@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { effectiveTlsSettings } from '#domain/tls-settings.ts'
-import { makeDevCa } from '#test/dev-certs.ts'
+import { makeDevCa, makeDevCertificates } from '#test/dev-certs.ts'
 import { sClient, type SClientResult } from '#test/s-client.ts'
 import { tempDir } from '#test/temp-dir.ts'
 import { aBinding, sealedChain, sealedChains } from '#test/test-binding.ts'
@@ -160,6 +160,26 @@ describe('key exchange', () => {
     await once(client, 'secureConnect')
     expect(client.getProtocol()).toBe('TLSv1.3')
     client.destroy()
+  })
+})
+
+describe('a memory with room for one hostname only', () => {
+  it('does not disturb handshakes whose context is evicted meanwhile', async () => {
+    const certificates = await makeDevCertificates(['*.small.test'])
+    await using small = await startTlsEdge({ cacheBytes: 60_000 })
+    const names = Array.from({ length: 30 }, (_, i) => `n${i % 6}.small.test`)
+    const chains = sealedChains(certificates)
+    small.directory.put(...names.map((name) => aBinding(name, { chains })))
+    const { port } = small
+    const visits = names.map(async (servername) => {
+      const client = connectTls({ port, host: '127.0.0.1', servername, ca: certificates.ca })
+      client.resume()
+      await once(client, 'close')
+      return client.authorized
+    })
+    expect(await Promise.all(visits)).toEqual(names.map(() => true))
+    expect([...small.bindings.bindings()]).toHaveLength(1)
+    expect(small.http1.accepted).toHaveLength(30)
   })
 })
 
