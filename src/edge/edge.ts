@@ -74,15 +74,23 @@ async function launch(slots: readonly WorkerSlot[], config: EdgeOptions['config'
   const endAll = (now: boolean): Promise<unknown> =>
     Promise.all(slots.map((slot) => slot.close({ drainMs, now })))
   try {
-    const [first, ...others] = slots
-    const ports = await first?.start({ https: config.edgeHttps, http: config.edgeHttp })
-    if (!ports) throw new RangeError('workers must be at least 1: received 0')
-    await Promise.all(others.map((slot) => slot.start(ports)))
+    const ports = await startSlots(slots, { https: config.edgeHttps, http: config.edgeHttp })
     return createEdge({ slots, ports, endAll })
   } catch (error) {
     await endAll(true)
     throw error
   }
+}
+
+/** All at once; where a port is to be picked, the others wait for the first to tell which it got. */
+async function startSlots(slots: readonly WorkerSlot[], asked: WorkerPorts): Promise<WorkerPorts> {
+  const [first, ...others] = slots
+  if (!first) throw new RangeError('workers must be at least 1: received 0')
+  const isPicked = asked.https.port === 0 || asked.http.port === 0
+  const started = first.start(asked)
+  const ports = isPicked ? await started : asked
+  await Promise.all([started, ...others.map((slot) => slot.start(ports))])
+  return ports
 }
 
 interface EdgeParts {
