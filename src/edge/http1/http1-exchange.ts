@@ -17,8 +17,6 @@ export interface Http1Owner {
   onExchangeClosed(exchange: Http1Exchange): void
 }
 
-/** Bodies up to this size go out in one string with the head: one write, one TLS record. */
-const SMALL_BODY_BYTES = 8192
 /** After these what follows on the connection cannot be trusted to be a request. */
 const CLOSING = new Set<ProxyErrorKind>(['bad_request', 'bad_framing', 'bad_host'])
 
@@ -140,8 +138,7 @@ export class Http1Exchange implements Exchange {
     if (trailers && trailers.length > 0) this.#response.addTrailers(pairs(trailers))
     if (chunk === undefined || chunk.length === 0) return void this.#response.end()
     this.bytesOut += chunk.length
-    if (chunk.length > SMALL_BODY_BYTES || !Buffer.isBuffer(chunk)) this.#response.end(chunk)
-    else this.#response.end(chunk.toString('latin1'), 'latin1')
+    this.#response.end(chunk)
   }
 
   reset(): void {
