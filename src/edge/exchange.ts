@@ -6,6 +6,13 @@ import type { ProxyError, ProxyErrorKind } from './error.ts'
 /** Names and values in turn, in order, as on the wire. Each character is one byte (latin1). */
 export type RawHeaders = string[]
 
+/** Fields as lines. */
+export function renderFields(fields: RawHeaders): string {
+  let text = ''
+  for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`
+  return text
+}
+
 /** A body whose length is known only when it ends. */
 export const UNKNOWN_LENGTH = -1
 

@@ -9,8 +9,9 @@ import type { ExchangeListener } from '../exchange.ts'
 import type { HttpLimits } from '../http-limits.ts'
 import { renderErrorResponse } from '../proxy/error-response.ts'
 import type { RequestHead } from '../request-head.ts'
-import { Sweeper, type Timed } from '../sweeper.ts'
-import { Http1Exchange, type Http1Owner } from './http1-exchange.ts'
+import { Sweeper } from '../sweeper.ts'
+import { Http1Connection, type Http1Host } from './http1-connection.ts'
+import { Http1Exchange } from './http1-exchange.ts'
 import { renderHead } from './render-head.ts'
 import { isWebSocketHandshake, readRequestHead } from './request-head.ts'
 import { TunnelExchange } from './tunnel-exchange.ts'
@@ -41,16 +42,20 @@ const PARSER_ERRORS: Record<string, ProxyErrorKind> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'header_timeout',
 }
 
-class Http1Server implements ProtocolServer {
-  readonly deps: Http1ServerDeps
+class Http1Server implements ProtocolServer, Http1Host {
+  readonly handle: ExchangeListener
+  readonly limits: HttpLimits
   readonly sweeper: Sweeper
+  readonly #onRefused: Http1ServerDeps['onRefused']
   readonly #server: Server
   readonly #connections = new Map<Duplex, Http1Connection>()
   #drained: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
 
   constructor(deps: Http1ServerDeps) {
-    this.deps = deps
+    this.handle = deps.handle
+    this.limits = deps.limits
+    this.#onRefused = deps.onRefused
     this.sweeper = new Sweeper(deps.clock, deps.limits.sweepMs)
     this.#server = this.#createServer()
   }
@@ -64,6 +69,7 @@ class Http1Server implements ProtocolServer {
   }
 
   accept(socket: Duplex, connection: Connection): void {
+    if (socket.destroyed) return
     const held = new Http1Connection(socket, connection, this)
     this.#connections.set(socket, held)
     socket.once('close', () => this.#onSocketClose(held))
@@ -77,7 +83,7 @@ class Http1Server implements ProtocolServer {
   }
 
   #createServer(): Server {
-    const { limits } = this.deps
+    const { limits } = this
     const server = createServer(
       {
         httpValidation: 'strict',
@@ -118,7 +124,7 @@ class Http1Server implements ProtocolServer {
       version: request.httpVersion,
       headers: request.rawHeaders,
     }
-    const { maxRequestHeaders } = this.deps.limits
+    const { maxRequestHeaders } = this.limits
     return readRequestHead(raw, { connection, maxRequestHeaders })
   }
 
@@ -135,7 +141,7 @@ class Http1Server implements ProtocolServer {
     const { connection } = held
     const head = this.#readHead(request, connection)
     held.becomeTunnel()
-    this.deps.handle(new TunnelExchange(request, { socket, early, connection }, head))
+    this.handle(new TunnelExchange(request, { socket, early, connection }, head))
   }
 
   /** CONNECT: node:http hands the socket over. */
@@ -162,7 +168,7 @@ class Http1Server implements ProtocolServer {
   #refuse(held: Http1Connection, kind: ProxyErrorKind): void {
     if (held.isRefused) return
     held.isRefused = true
-    this.deps.onRefused?.(kind, held.connection)
+    this.#onRefused?.(kind, held.connection)
     // Nobody asked: a 408 out of the blue confuses clients that keep spare connections.
     if (kind === 'header_timeout' && held.isSilent) return void held.socket.destroy()
     const { head, body } = renderErrorResponse(kind, {})
@@ -195,130 +201,5 @@ class Http1Server implements ProtocolServer {
       if (signal.aborted) endAll()
       else signal.addEventListener('abort', endAll, { once: true })
     })
-  }
-}
-
-/**
- * One connection: its exchanges run one at a time, in order, whatever a client sends ahead
- * (pipelining): the origin's answers could not be sent down out of order anyway.
- */
-class Http1Connection implements Http1Owner, Timed {
-  readonly socket: Duplex & { bytesRead?: number }
-  readonly connection: Connection
-  deadline = Infinity
-  isRefused = false
-  readonly #server: Http1Server
-  readonly #waiting: Http1Exchange[] = []
-  readonly #bytesAtStart: number
-  #running: Http1Exchange | undefined
-  #isTunnel = false
-  #isEnding = false
-  #served = 0
-
-  constructor(socket: Duplex, connection: Connection, server: Http1Server) {
-    this.socket = socket
-    this.connection = connection
-    this.#server = server
-    this.#bytesAtStart = this.socket.bytesRead ?? 0
-  }
-
-  get isDraining(): boolean {
-    return this.#server.isDraining
-  }
-
-  get isIdle(): boolean {
-    return this.#running === undefined && !this.#isTunnel
-  }
-
-  /** Not one byte came since it was accepted. */
-  get isSilent(): boolean {
-    return this.#served === 0 && (this.socket.bytesRead ?? 0) === this.#bytesAtStart
-  }
-
-  take(exchange: Http1Exchange): void {
-    if (this.#isEnding) return
-    if (this.isIdle) return this.#start(exchange)
-    this.#waiting.push(exchange)
-    if (this.#waiting.length > this.#server.deps.limits.maxPipelined) this.socket.destroy()
-  }
-
-  becomeTunnel(): void {
-    this.#isTunnel = true
-    this.#stopWatch()
-  }
-
-  /** What comes on the connection is broken. */
-  fail(error: ProxyError): void {
-    const running = this.#running
-    if (running && !running.isRequestComplete) running.fail(error)
-    // The broken request is one behind: what runs is cut off with it, as it may be part of an attack.
-    else this.socket.destroy()
-  }
-
-  onExchangeClosed(exchange: Http1Exchange): void {
-    if (this.#running !== exchange) return
-    this.#running = undefined
-    if (exchange.endsConnection) {
-      this.#isEnding = true
-      this.#waiting.length = 0
-    }
-    if (this.socket.destroyed) return
-    if (!exchange.isRequestComplete) this.#linger(exchange)
-    const next = this.#waiting.shift()
-    if (next) this.#start(next)
-    else if (this.isDraining) this.#close()
-  }
-
-  /** Idle: closed. Fresh: the request on its way is still served, if it comes soon. */
-  drain(): void {
-    if (!this.isIdle) return
-    if (this.#served > 0) return this.#close()
-    this.#watch(this.#server.deps.limits.drainFreshMs)
-  }
-
-  onDeadline(): void {
-    this.#stopWatch()
-    if (this.isIdle) this.socket.destroy()
-  }
-
-  onSocketClose(): void {
-    this.#stopWatch()
-    this.#waiting.length = 0
-  }
-
-  #start(exchange: Http1Exchange): void {
-    this.#stopWatch()
-    this.#running = exchange
-    this.#served++
-    this.#server.deps.handle(exchange)
-  }
-
-  /**
-   * The client is answered, but goes on sending its body: it may finish within bounds, so that it gets
-   * to read the answer (a reset would take it away), and is cut off beyond.
-   */
-  #linger(exchange: Http1Exchange): void {
-    const { lingerMs, lingerBytes } = this.#server.deps.limits
-    const limit = exchange.bytesIn + lingerBytes
-    this.#watch(lingerMs)
-    const onBytes = (total: number): void => {
-      if (total > limit) this.socket.destroy()
-    }
-    exchange.linger(onBytes, () => this.#stopWatch())
-  }
-
-  #close(): void {
-    this.socket.end(() => this.socket.destroy())
-  }
-
-  #watch(ms: number): void {
-    this.deadline = this.#server.sweeper.now() + ms
-    this.#server.sweeper.add(this)
-  }
-
-  #stopWatch(): void {
-    if (this.deadline === Infinity) return
-    this.deadline = Infinity
-    this.#server.sweeper.delete(this)
   }
 }

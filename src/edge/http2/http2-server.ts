@@ -63,6 +63,7 @@ class Http2Server implements ProtocolServer {
   }
 
   accept(socket: Duplex, connection: Connection): void {
+    if (socket.destroyed) return
     const session = performServerHandshake(socket, this.#options)
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES)
     const held = new Http2Connection(session, connection, this)

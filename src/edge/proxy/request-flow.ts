@@ -1,12 +1,9 @@
-import type { Binding, BindingOrigin } from '#domain/binding.ts'
-import type { Hostname } from '#domain/hostname.ts'
-
 import { ProxyError, toProxyError, type ProxyErrorKind } from '../error.ts'
 import type { Exchange, ExchangeHandler, RawHeaders } from '../exchange.ts'
 import { endToEndTrailers } from '../trailers.ts'
 import type { Timed } from '../sweeper.ts'
 import type { UpstreamHead } from '../upstream/response-head.ts'
-import { targetOf, type Target } from '../upstream/target.ts'
+import type { Target } from '../upstream/target.ts'
 import type { ResponseHandler, UpstreamConnection } from '../upstream/upstream-connection.ts'
 import type { Waiter } from '../upstream/upstream.ts'
 import { renderErrorResponse } from './error-response.ts'
@@ -19,6 +16,7 @@ import {
 } from './request-headers.ts'
 import { requestIdOf } from './request-id.ts'
 import { markResponse } from './response-headers.ts'
+import { findRoute, type Route } from './route.ts'
 
 /**
  * The life of a request. What an error may still do follows from the phase: before `receive` the
@@ -91,14 +89,9 @@ export class RequestFlow implements ExchangeHandler, ResponseHandler, Waiter, Ti
     if (exchange.bodyLength > this.#shared.limits.maxRequestBodyBytes) {
       throw new ProxyError('body_too_large', 'Content-Length over the limit')
     }
-    const { hostname } = exchange
-    if (hostname === undefined) throw new ProxyError('unknown_host', 'No host name')
-    const found = this.#shared.bindings.find(hostname)
-    if (!(found instanceof Promise)) return this.#routeTo(found, hostname)
-    found
-      .catch((error: unknown) => this.#staleBinding(hostname, error))
-      .then((binding) => this.#routeTo(binding, hostname))
-      .catch((error: unknown) => this.#fail(error))
+    const found = findRoute(exchange, this.#shared.bindings)
+    if (!(found instanceof Promise)) return this.#follow(found)
+    found.then((route) => this.#follow(route)).catch((error: unknown) => this.#fail(error))
   }
 
   #connect(fresh: boolean): void {
@@ -176,22 +169,11 @@ export class RequestFlow implements ExchangeHandler, ResponseHandler, Waiter, Ti
 
   // Details of the phases.
 
-  #routeTo(binding: Binding | undefined, hostname: Hostname): void {
+  #follow({ target, earlyHints }: Route): void {
     if (this.#phase !== 'route') return
-    if (!binding) throw new ProxyError('unknown_host', 'No binding')
-    if (binding.missing.length > 0) throw new ProxyError('not_ready', 'Binding is not complete')
-    const origin: BindingOrigin | undefined = binding.origin
-    if (!origin) throw new ProxyError('no_origin', 'Binding has no origin')
-    this.#earlyHints = binding.tls.earlyHints
-    this.#target = targetOf(origin, hostname)
+    this.#earlyHints = earlyHints
+    this.#target = target
     this.#connect(false)
-  }
-
-  /** The directory cannot answer: what the handshake used is still good for its own name. */
-  #staleBinding(hostname: Hostname, cause: unknown): Binding {
-    const binding = this.#exchange.connection.tls?.binding
-    if (binding?.hostname === hostname) return binding
-    throw new ProxyError('directory_unavailable', 'Cannot find binding', { cause })
   }
 
   #openTunnel(head: UpstreamHead, headers: RawHeaders): void {
@@ -249,7 +231,11 @@ export class RequestFlow implements ExchangeHandler, ResponseHandler, Waiter, Ti
 
   onConnection(connection: UpstreamConnection): void {
     if (this.#phase !== 'connect') return connection.close()
-    this.#send(connection)
+    try {
+      this.#send(connection)
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   onNoConnection(error: ProxyError): void {
@@ -257,8 +243,13 @@ export class RequestFlow implements ExchangeHandler, ResponseHandler, Waiter, Ti
   }
 
   onInformational(status: number, headers: RawHeaders): void {
-    if (status === 100 ? this.#exchange.expectsContinue : status === 103 && this.#earlyHints) {
+    const isWanted = status === 100 ? this.#exchange.expectsContinue : this.#earlyHints
+    if (!isWanted || (status !== 100 && status !== 103)) return
+    try {
       this.#exchange.inform(status, headers)
+    } catch (err) {
+      // A hint that node will not send is no reason to lose the answer.
+      this.#shared.logger.debug({ err, requestId: this.#requestId }, 'Early hints dropped')
     }
   }
 
@@ -283,8 +274,12 @@ export class RequestFlow implements ExchangeHandler, ResponseHandler, Waiter, Ti
 
   onEnd(trailers: RawHeaders): void {
     this.#connection = undefined
-    this.#exchange.end(undefined, endToEndTrailers(trailers))
-    this.#watch()
+    try {
+      this.#exchange.end(undefined, endToEndTrailers(trailers))
+      this.#watch()
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   onError(error: ProxyError): void {

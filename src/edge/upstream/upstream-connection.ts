@@ -1,12 +1,12 @@
-import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import type { LookupFunction, Socket } from 'node:net'
 
 import { ProxyError, toProxyError } from '../error.ts'
-import type { RawHeaders } from '../exchange.ts'
+import { renderFields, type RawHeaders } from '../exchange.ts'
 import type { HttpLimits } from '../http-limits.ts'
 import type { Sweeper, Timed } from '../sweeper.ts'
 import { dialError, type DialStage } from './dial-error.ts'
-import { checkOriginIdentity, type OriginTls } from './origin-tls.ts'
+import { dialOrigin } from './dial-origin.ts'
+import type { OriginTls } from './origin-tls.ts'
 import type { UpstreamHead } from './response-head.ts'
 import { ResponseParser, type ResponseSink } from './response-parser.ts'
 import type { Target } from './target.ts'
@@ -209,34 +209,19 @@ export class UpstreamConnection implements Timed, ResponseSink {
   }
 
   #dial(deps: ConnectionDeps): Socket {
-    const { host, port, serverName } = this.target
-    const common = {
-      host,
-      port,
+    return dialOrigin(this.target, {
       lookup: deps.lookup,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
-      onread: { buffer: () => this.#nextBuffer(), callback: (n: number) => this.#onRead(n) },
-    }
-    if (serverName === undefined) {
-      return connectTcp(common).once('connect', () => this.#onOpen())
-    }
-    const socket = connectTls({
-      ...common,
-      servername: serverName,
-      secureContext: deps.tls.context,
-      ALPNProtocols: ['http/1.1'],
-      checkServerIdentity: (_, certificate) => checkOriginIdentity([serverName, host], certificate),
-      ...(deps.session && { session: deps.session }),
+      tls: deps.tls,
+      session: deps.session,
+      nextBuffer: () => this.#nextBuffer(),
+      onRead: (length) => this.#onRead(length),
+      onSecuring: () => {
+        this.#stage = 'securing'
+        this.deadline = this.#sweeper.now() + this.#limits.originTlsMs
+      },
+      onOpen: () => this.#onOpen(),
+      onSession: (session) => this.#owner.onSession(session),
     })
-    socket.once('connect', () => {
-      this.#stage = 'securing'
-      this.deadline = this.#sweeper.now() + this.#limits.originTlsMs
-    })
-    socket.once('secureConnect', () => this.#onOpen())
-    socket.on('session', (session) => this.#owner.onSession(session))
-    return socket
   }
 
   #listen(): void {
@@ -374,12 +359,6 @@ export class UpstreamConnection implements Timed, ResponseSink {
     this.#socket.uncork()
     return isTaken
   }
-}
-
-function renderFields(fields: RawHeaders): string {
-  let text = ''
-  for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`
-  return text
 }
 
 /** A little less than the origin says, so that it is us who close. */
