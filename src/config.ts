@@ -84,6 +84,8 @@ export interface EdgeConfig {
   defaultHostname: string | undefined
   /** Bytes that hot bindings and their TLS contexts may take in each worker. */
   cacheBytes: number
+  /** Port of HTTPS as clients reach it, for redirects; undefined: the port listened on. */
+  publicHttpsPort?: number | undefined
   /** How long a draining edge waits for exchanges before it ends them. */
   drainMs: number
   /** PEM each: roots trusted for origins besides the built-in ones. Unset or empty: only those. */
@@ -119,6 +121,7 @@ export const SETTINGS = {
     meaning: 'Served where SNI is missing or unknown',
   },
   CUSTOS_EDGE_CACHE_BYTES: { default: '256MiB', meaning: 'Hot bindings and contexts, a worker' },
+  CUSTOS_EDGE_PUBLIC_HTTPS_PORT: { unset: 'as listened on', meaning: 'Port that redirects name' },
   CUSTOS_EDGE_DRAIN: { default: '30s', meaning: 'How long a stopping edge waits for requests' },
   CUSTOS_ORIGIN_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for origins' },
   CUSTOS_WORKERS: { unset: 'CPU cores', meaning: 'Edge worker processes' },
@@ -243,6 +246,9 @@ function readEdgeConfig(
     accessLog: of.value('CUSTOS_EDGE_ACCESS_LOG', parseSwitch),
     defaultHostname: of.optional('CUSTOS_EDGE_DEFAULT_HOSTNAME', parseOperatorHostname),
     cacheBytes: of.value('CUSTOS_EDGE_CACHE_BYTES', (text) => parseByteSize(text, CACHE)),
+    publicHttpsPort: of.optional('CUSTOS_EDGE_PUBLIC_HTTPS_PORT', (text) =>
+      parseInteger(text, PORT),
+    ),
     drainMs: of.value('CUSTOS_EDGE_DRAIN', (text) => parseDuration(text, { max: '24h' })),
     originRoots:
       of.optional('CUSTOS_ORIGIN_ROOTS', (path) =>

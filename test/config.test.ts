@@ -89,6 +89,7 @@ describe('each variable', () => {
       CUSTOS_EDGE_DEFAULT_HOSTNAME: 'www.saas.test',
       CUSTOS_EDGE_CACHE_BYTES: '1GiB',
       CUSTOS_EDGE_DRAIN: '90s',
+      CUSTOS_EDGE_PUBLIC_HTTPS_PORT: '443',
     })
     expect(config).toEqual({
       dataDir: '/var/lib/custos',
@@ -117,6 +118,7 @@ describe('each variable', () => {
         defaultHostname: 'www.saas.test',
         cacheBytes: 2 ** 30,
         drainMs: 90_000,
+        publicHttpsPort: 443,
         originRoots: [],
       },
     })

@@ -1,7 +1,7 @@
 import { writeFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { Config } from '#config'
+import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -12,7 +12,7 @@ import type { Store } from '#store/store.ts'
 
 import { createTokenAuthenticator } from './api/auth.ts'
 import { createApi } from './api/api.ts'
-import { listenApi, type ApiAddress } from './api/listen.ts'
+import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer } from './ca/local/local-issuer.ts'
@@ -32,7 +32,7 @@ import { createWellKnownFetch } from './validation/well-known-fetch.ts'
 /** The control plane: API, lifecycle loop, built-in CA, publisher. */
 export interface Control extends AsyncDisposable {
   /** Where the API listens. */
-  readonly address: ApiAddress
+  readonly address: ListenAddress
   /** API first, then the loop at its next wait, then what carries facts to the edges. Idempotent. */
   close(): Promise<void>
 }

@@ -53,8 +53,14 @@ export interface DirectoryPublisher extends AsyncDisposable {
   sweep(isKnown: (name: Hostname, hostnameId: string) => Promise<boolean>): Promise<number>
   /** Which filling of the directory this is; undefined where it was never filled, or lost. */
   readEpoch(): Promise<string | undefined>
-  /** Declares the directory filled. */
-  writeEpoch(epoch: string): Promise<void>
+  /** Declares the directory filled, by a change entry that tells watchers of a gap. */
+  writeEpoch(epoch: string): Promise<ChangeId>
+  /**
+   * Whether a change that was written is missing although older ones are there: the directory came
+   * back from an older copy of itself (a snapshot, a cut-off disk), or is another one. False where
+   * the log was merely cut at its old end.
+   */
+  hasLost(change: ChangeId): Promise<boolean>
   close(): Promise<void>
 }
 

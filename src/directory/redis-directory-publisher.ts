@@ -28,6 +28,7 @@ import {
   intermediateKey,
   millisecondOf,
   NAMES_KEY,
+  streamIdOf,
   TICKET_KEYS_KEY,
 } from './redis-layout.ts'
 import { bytesReply, listReply, numberReply, textReply } from './redis-replies.ts'
@@ -143,8 +144,19 @@ class RedisDirectoryPublisher implements DirectoryPublisher {
     return textReply(await this.#redis.call('GET', EPOCH_KEY))
   }
 
-  async writeEpoch(epoch: string): Promise<void> {
-    await this.#announce('epoch', { key: EPOCH_KEY, value: epoch })
+  writeEpoch(epoch: string): Promise<ChangeId> {
+    return this.#announce('epoch', { key: EPOCH_KEY, value: epoch })
+  }
+
+  async hasLost(change: ChangeId): Promise<boolean> {
+    const id = streamIdOf(change)
+    if (id === undefined) return true
+    const found = await this.#redis.call('XRANGE', CHANGES_KEY, id, id)
+    if (listReply(found).length > 0) return false
+    // Looked at last: the entry may have been cut off between the two looks.
+    const [oldest] = listReply(await this.#redis.call('XRANGE', CHANGES_KEY, '-', '+', 'COUNT', 1))
+    const [oldestId] = listReply(oldest)
+    return oldestId === undefined || changeIdOf(textReply(oldestId)) < change
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import type { Clock } from '#lib/clock.ts'
 
 import { checkAnswer } from './answer.ts'
 import { encodeBinding } from './binding-codec.ts'
-import { nextChangeNumber, renderChangeNumber } from './change-id.ts'
+import { nextChangeNumber, parseChangeNumber, renderChangeNumber } from './change-id.ts'
 import { CHANGE_LOG_LENGTH } from './change-log.ts'
 import {
   HEARTBEAT_TTL_MS,
@@ -143,11 +143,18 @@ class SqliteDirectoryPublisher implements DirectoryPublisher {
     )
   }
 
-  async writeEpoch(epoch: string): Promise<void> {
-    this.#file.transaction((statements) => {
+  async writeEpoch(epoch: string): Promise<ChangeId> {
+    return this.#file.transaction((statements) => {
       statements.putState.run('epoch', epoch)
-      this.#append(statements, 'epoch', '')
+      return this.#append(statements, 'epoch', '')
     })
+  }
+
+  async hasLost(change: ChangeId): Promise<boolean> {
+    const number = parseChangeNumber(change)
+    if (number === undefined) return true
+    const row = this.#file.use(({ lost }) => lost.get(number))
+    return numberOf(row, 'lost') !== 0
   }
 
   async close(): Promise<void> {
@@ -187,6 +194,8 @@ const STATEMENTS = {
   putState: `INSERT INTO state (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2`,
   heartbeats: `SELECT edge_id, applied, at, version FROM heartbeat WHERE at >= ?1 ORDER BY edge_id`,
   removeSilent: `DELETE FROM heartbeat WHERE at < ?1`,
+  lost: `SELECT NOT EXISTS (SELECT 1 FROM change WHERE id = ?1)
+    AND coalesce((SELECT min(id) FROM change), 0) < ?1 AS lost`,
   newestChange: `SELECT max(id) AS newest FROM change`,
   putChange: `INSERT INTO change (id, kind, name) VALUES (?1, ?2, ?3)`,
   trimChanges: `DELETE FROM change

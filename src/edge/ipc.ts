@@ -1,7 +1,6 @@
 import type { ListenAddress } from '#config'
+import { ListenError, type ListenErrorKind } from '#lib/listen-error.ts'
 import type { MetricSnapshot } from '#lib/metrics.ts'
-
-import { ListenError, type ListenErrorKind } from './listen.ts'
 
 /** What the primary tells a worker process. */
 export type PrimaryMessage =

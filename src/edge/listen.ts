@@ -1,34 +1,7 @@
 import { createServer, type Server } from 'node:net'
 
-import type { ListenAddress } from '#config'
-
-export type ListenErrorKind = 'address-in-use' | 'address-not-available' | 'permission-denied'
-
-/** A port cannot be listened on. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError'
-  readonly kind: ListenErrorKind
-  readonly address: ListenAddress
-
-  constructor(kind: ListenErrorKind, address: ListenAddress, options?: ErrorOptions) {
-    super(`Cannot listen on ${renderAddress(address)}: ${SENTENCES[kind]}`, options)
-    this.kind = kind
-    this.address = address
-  }
-}
-
-const SENTENCES = {
-  'address-in-use': 'another process has the port',
-  'address-not-available': 'this machine has no such address',
-  'permission-denied': 'not permitted (ports below 1024 need CAP_NET_BIND_SERVICE)',
-} as const satisfies Record<ListenErrorKind, string>
-
-const KINDS: Readonly<Record<string, ListenErrorKind>> = {
-  EADDRINUSE: 'address-in-use',
-  EADDRNOTAVAIL: 'address-not-available',
-  ENOTFOUND: 'address-not-available',
-  EACCES: 'permission-denied',
-}
+import type { ListenAddress } from '#lib/listen-address.ts'
+import { toListenError } from '#lib/listen-error.ts'
 
 /** As large as Linux takes by default (net.core.somaxconn): a burst waits instead of being refused. */
 const BACKLOG = 4_096
@@ -54,10 +27,7 @@ export function listen(
   { reusePort }: ListenOptions,
 ): Promise<ListenAddress> {
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => {
-      const kind = KINDS[error.code ?? '']
-      reject(kind ? new ListenError(kind, address, { cause: error }) : error)
-    }
+    const onError = (error: Error): void => reject(toListenError(error, address))
     server.once('error', onError)
     server.listen({ ...address, reusePort: reusePort && CAN_SHARE_PORTS, backlog: BACKLOG }, () => {
       server.removeListener('error', onError)
@@ -78,8 +48,4 @@ export async function checkFree(address: ListenAddress): Promise<void> {
   const server = createServer()
   await listen(server, address, { reusePort: false })
   await new Promise((resolve) => server.close(resolve))
-}
-
-export function renderAddress({ host, port }: ListenAddress): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -32,7 +32,7 @@ export interface WorkerOptions {
   /** Builds the HTTP side. */
   createProtocols(parts: ProtocolParts): Protocols
   /** Port of HTTPS as clients reach it, for redirects. @default the port listened on */
-  publicHttpsPort?: number
+  publicHttpsPort?: number | undefined
 }
 
 /** What the HTTP side is built with. */

@@ -150,6 +150,13 @@ export interface Outbox {
   complete(row: OutboxRow, changeId: string): Promise<void>
   /** Marks every hostname as to be published again with its present serial. @returns how many */
   enqueueAll(): Promise<number>
+  /** The newest place in the directory's change log that was noted or completed; at first undefined. */
+  newestChange(): Promise<string | undefined>
+  /**
+   * Notes a place that was written without a publication. An earlier one is passed over; one of
+   * another length belongs to another directory and counts as newer.
+   */
+  noteChange(changeId: string): Promise<void>
 }
 
 export interface OutboxRow {

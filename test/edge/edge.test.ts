@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 
 import { HEARTBEAT_TTL_MS } from '#directory/directory.ts'
-import { ListenError } from '#edge/listen.ts'
+import { ListenError } from '#lib/listen-error.ts'
 import { systemClock } from '#lib/clock.ts'
 import { renderMetrics } from '#lib/metrics.ts'
 import { makeDevCertificates } from '#test/dev-certs.ts'

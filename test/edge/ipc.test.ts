@@ -9,7 +9,7 @@ import {
   type PrimaryMessage,
   type WorkerMessage,
 } from '#edge/ipc.ts'
-import { ListenError } from '#edge/listen.ts'
+import { ListenError } from '#lib/listen-error.ts'
 import { Metrics } from '#lib/metrics.ts'
 
 const address = { host: '127.0.0.1', port: 443 }

@@ -6,6 +6,7 @@ import {
   type CustomHostname,
 } from '#domain/custom-hostname.ts'
 import type { Binding } from '#domain/binding.ts'
+import type { Hostname } from '#domain/hostname.ts'
 import type { Zone } from '#domain/zone.ts'
 import { Alarm } from '#lib/alarm.ts'
 import { backoffMs } from '#lib/backoff.ts'
@@ -22,8 +23,9 @@ import { renderBinding } from './render-binding.ts'
  *
  * What is written is always the newest binding, so a row that is worked on twice (two control
  * processes, a crash between the two writes) does no harm. While the directory is away the rows wait.
- * When the directory turns out to be empty (it has no epoch: first start, or lost), everything is
- * published again and only then declared filled.
+ * When the directory turns out to be empty (it has no epoch: first start, or lost), or to be an older
+ * copy of itself (it lacks the newest change: a Redis that came back with its last snapshot),
+ * everything is published again and only then declared filled.
  */
 export interface Publisher extends AsyncDisposable {
   /** There may be new rows. */
@@ -118,11 +120,8 @@ class OutboxPublisher implements Publisher {
     const count = await store.outbox.enqueueAll()
     this.#setAside.clear()
     await this.#drain()
-    const swept = await directory.sweep(async (name, id) => {
-      const record = await store.hostnames.find(id)
-      return record?.hostname === name && !record.removal
-    })
-    await directory.writeEpoch(random.uuid())
+    const swept = await directory.sweep((name, id) => this.#isKnown(name, id))
+    await store.outbox.noteChange(await directory.writeEpoch(random.uuid()))
     log.info({ count, swept }, 'directory filled from the store')
     return count
   }
@@ -158,14 +157,39 @@ class OutboxPublisher implements Publisher {
     }
   }
 
+  /** Now and then, and after each outage: the directory may have come back as another one. */
   async #checkEpoch(): Promise<void> {
-    const { directory, clock, log } = this.#options
-    if (clock.now() - this.#epochCheckedAt < EPOCH_CHECK_MS) return
-    if ((await directory.readEpoch()) === undefined) {
-      log.info({}, 'the directory is empty: filling it from the store')
+    const { clock, log } = this.#options
+    const sinceMs = clock.now() - this.#epochCheckedAt
+    // Less than nothing: the clock was set back.
+    if (this.#failures === 0 && sinceMs >= 0 && sinceMs < EPOCH_CHECK_MS) return
+    const loss = await this.#findLoss()
+    if (loss) {
+      log.warn({}, `the directory ${loss}: filling it from the store`)
       await this.republish()
     }
     this.#epochCheckedAt = clock.now()
+  }
+
+  async #findLoss(): Promise<string | undefined> {
+    const { store, directory } = this.#options
+    if ((await directory.readEpoch()) === undefined) return 'is empty'
+    const newest = await store.outbox.newestChange()
+    const isOlder = newest !== undefined && (await directory.hasLost(newest))
+    return isOlder ? 'is an older copy of itself' : undefined
+  }
+
+  /** A record that cannot be read may well be served: its binding stays. */
+  async #isKnown(name: Hostname, id: string): Promise<boolean> {
+    const { store, log } = this.#options
+    try {
+      const record = await store.hostnames.find(id)
+      return record?.hostname === name && !record.removal
+    } catch (error) {
+      if (!isOfOneHostname(error)) throw error
+      log.error({ err: error, hostnameId: id }, 'kept the binding of an unreadable hostname')
+      return true
+    }
   }
 
   async #drain(): Promise<void> {
@@ -190,7 +214,7 @@ class OutboxPublisher implements Publisher {
     try {
       await this.#publishOnce(row)
     } catch (error) {
-      if (error instanceof DirectoryError || error instanceof StoreError) throw error
+      if (!isOfOneHostname(error)) throw error
       this.#setAside.set(row.hostnameId, row.serial)
       this.#options.log.error({ err: error, ...row }, 'cannot publish this hostname')
     }
@@ -230,4 +254,10 @@ class OutboxPublisher implements Publisher {
       throw new Error(`Cannot publish hostname ${record.id}: its zone ${record.zoneId} is gone`)
     return zone
   }
+}
+
+/** Whether it is the fault of one hostname's record, not of the store or the directory. */
+function isOfOneHostname(error: unknown): boolean {
+  const isOfStore = error instanceof StoreError && error.kind !== 'corrupt'
+  return !isOfStore && !(error instanceof DirectoryError)
 }

@@ -46,11 +46,23 @@ export class SqlOutbox implements Outbox {
         .select(RECORD_COLUMNS)
         .where('id', '=', hostnameId)
         .executeTakeFirst()
+      await noteChange(db, changeId)
       if (!row) return
       const record = withPublished(fromRow(row), { serial, changeId })
       const columns = toRow(record)
       await db.updateTable('custom_hostnames').set(columns).where('id', '=', hostnameId).execute()
     })
+  }
+
+  newestChange(): Promise<string | undefined> {
+    return this.#database.read(async (db) => {
+      const row = await db.selectFrom('newest_change').select('change_id').executeTakeFirst()
+      return row?.change_id
+    })
+  }
+
+  async noteChange(changeId: string): Promise<void> {
+    await this.#database.transact((db) => noteChange(db, changeId))
   }
 
   enqueueAll(): Promise<number> {
@@ -80,7 +92,29 @@ export async function enqueue(db: Kysely<Schema>, row: OutboxRow): Promise<void>
     .execute()
 }
 
-/** A later place in the change log counts also for the same serial: it was published again. */
+async function noteChange(db: Kysely<Schema>, changeId: string): Promise<void> {
+  await db
+    .insertInto('newest_change')
+    .values({ id: 1, change_id: changeId })
+    .onConflict((conflict) =>
+      conflict
+        .column('id')
+        .doUpdateSet({ change_id: changeId })
+        .where(({ eb, or, fn, ref }) => {
+          const known = ref('newest_change.change_id')
+          return or([
+            eb(known, '<', changeId),
+            eb(fn<number>('length', [known]), '!=', changeId.length),
+          ])
+        }),
+    )
+    .execute()
+}
+
+/**
+ * A later place in the change log counts also for the same serial: it was published again. So does
+ * one of another length: places of another directory do not compare.
+ */
 function withPublished(
   record: CustomHostname,
   next: { serial: number; changeId: string },
@@ -90,8 +124,12 @@ function withPublished(
   const isNewer =
     !published ||
     next.serial > published.serial ||
-    (next.serial === published.serial && next.changeId > published.changeId)
+    (next.serial === published.serial && isLater(next.changeId, published.changeId))
   return isNewer ? { ...record, deployment: { ...deployment, published: next } } : record
+}
+
+function isLater(one: string, other: string): boolean {
+  return one.length === other.length ? one > other : true
 }
 
 async function idsAfter(db: Kysely<Schema>, after: string): Promise<string[]> {

@@ -11,6 +11,7 @@ export interface Schema {
   certificates: CertificateTable
   intermediates: IntermediateTable
   outbox: OutboxTable
+  newest_change: NewestChangeTable
   secrets: SecretTable
 }
 
@@ -94,6 +95,12 @@ export interface OutboxTable {
   position: Generated<number>
   hostname_id: string
   serial: number
+}
+
+/** One row: the newest place that the directory's change log was seen to have. */
+export interface NewestChangeTable {
+  id: 1
+  change_id: string
 }
 
 export interface SecretTable {

@@ -1,7 +1,8 @@
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 
-import { ListenError, listenApi } from '#control/api/listen.ts'
+import { listenApi } from '#control/api/listen.ts'
+import { ListenError } from '#lib/listen-error.ts'
 
 describe('listening', () => {
   it('returns the port that was chosen', async () => {
@@ -18,9 +19,9 @@ describe('listening', () => {
     const error = await listenApi(second, address).catch((each: unknown) => each)
     const rendered = `127.0.0.1:${address.port}`
     expect(error).toBeInstanceOf(ListenError)
-    expect(error).toMatchObject({ kind: 'address-in-use', address: rendered })
+    expect(error).toMatchObject({ kind: 'address-in-use', address })
     expect(String(error)).toBe(
-      `ListenError: Cannot listen on ${rendered}: another program already listens there`,
+      `ListenError: Cannot listen on ${rendered}: another process has the port`,
     )
   })
 
@@ -28,7 +29,7 @@ describe('listening', () => {
     await using app = Fastify()
     await expect(listenApi(app, { host: '192.0.2.1', port: 8787 })).rejects.toMatchObject({
       kind: 'address-not-available',
-      address: '192.0.2.1:8787',
+      address: { host: '192.0.2.1', port: 8787 },
     })
   })
 })

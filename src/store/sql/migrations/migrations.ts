@@ -1,5 +1,6 @@
 import type { Migration } from '../migrate.ts'
 import { firstTables } from './0001-first-tables.ts'
+import { newestChange } from './0002-newest-change.ts'
 
 /** In order; the first makes version 1. Never edit one that was released: add another. */
-export const migrations: readonly Migration[] = [firstTables]
+export const migrations: readonly Migration[] = [firstTables, newestChange]
