@@ -252,6 +252,41 @@ export function directoryContract(name: string, open: () => Promise<DirectoryUnd
       })
     })
 
+    describe('its losses', () => {
+      it('are none while the newest change is there', async () => {
+        const first = await publisher.writeEpoch('first')
+        const second = await publisher.publish(sampleBinding('app.customer.test'))
+        expect(await publisher.hasLost(first)).toBe(false)
+        expect(await publisher.hasLost(second)).toBe(false)
+      })
+
+      it('show after it came back from an older copy, also when more is written to that', async () => {
+        const kept = await publisher.writeEpoch('first')
+        const bringBack = await directory.copy()
+        const lost = await publisher.publish(sampleBinding('app.customer.test'))
+        await bringBack()
+        expect(await publisher.readEpoch()).toBe('first')
+        expect(await publisher.hasLost(lost)).toBe(true)
+        const next = await publisher.publish(sampleBinding('other.customer.test'))
+        expect(await publisher.hasLost(lost)).toBe(true)
+        expect(await publisher.hasLost(kept)).toBe(false)
+        expect(await publisher.hasLost(next)).toBe(false)
+      })
+
+      it('do not count what the log was cut by', async () => {
+        const short = stack.use(await directory.openPublisher({ changeLogLength: 1 }))
+        const old = await short.writeEpoch('first')
+        // Redis cuts whole nodes of 100 entries.
+        for (let i = 0; i < 250; i++) await short.withdraw(app, 'nobody')
+        expect(await short.hasLost(old)).toBe(false)
+      })
+
+      it('are total in another kind of directory', async () => {
+        await publisher.writeEpoch('first')
+        expect(await publisher.hasLost('another kind')).toBe(true)
+      })
+    })
+
     describe('once closed', () => {
       it('rejects calls as unavailable, and may be closed again', async () => {
         await publisher.writeEpoch('first')

@@ -29,6 +29,14 @@ directoryContract('Redis', async () => {
     openEdge: () => openRedisEdgeDirectory(options),
     openPublisher: (more) => openRedisDirectoryPublisher({ ...options, ...more }),
     lose: async () => void (await admin.flushall()),
+    copy: async () => {
+      const keys = await admin.keys('*')
+      const dumps = await Promise.all(keys.map((key) => admin.dumpBuffer(key)))
+      return async () => {
+        await admin.flushall()
+        for (const [at, key] of keys.entries()) await admin.restore(key, 0, dumps[at] ?? '')
+      }
+    },
     [Symbol.asyncDispose]: async () => undefined,
   }
 })

@@ -1,5 +1,6 @@
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 
 import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
 import { openSqliteEdgeDirectory } from '#directory/sqlite-edge-directory.ts'
@@ -16,6 +17,16 @@ directoryContract('SQLite', async () => {
     openEdge: () => openSqliteEdgeDirectory({ path, clock, random, pollMs: 2 }),
     openPublisher: (options) => openSqliteDirectoryPublisher({ path, clock, ...options }),
     lose: async () => rmSync(path),
+    copy: async () => {
+      using database = new DatabaseSync(path)
+      database.prepare('VACUUM INTO ?').run(`${path}.copy`)
+      using copied = new DatabaseSync(`${path}.copy`)
+      copied.exec('PRAGMA journal_mode = WAL')
+      return async () => {
+        for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
+        renameSync(`${path}.copy`, path)
+      }
+    },
     [Symbol.asyncDispose]: async () => dir.remove(),
   }
 })

@@ -165,7 +165,7 @@ class OutboxPublisher implements Publisher {
     if (this.#failures === 0 && sinceMs >= 0 && sinceMs < EPOCH_CHECK_MS) return
     const loss = await this.#findLoss()
     if (loss) {
-      log.warn({}, `the directory ${loss}: filling it from the store`)
+      log.info({}, `the directory ${loss}: filling it from the store`)
       await this.republish()
     }
     this.#epochCheckedAt = clock.now()

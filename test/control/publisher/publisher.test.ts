@@ -1,3 +1,6 @@
+import { renameSync, rmSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { startPublisher, type Publisher } from '#control/publisher/publisher.ts'
@@ -25,10 +28,11 @@ describe('the publisher', () => {
   let edge: EdgeDirectory
   let outage: { isOver: boolean; calls: number }
   let published: string[]
+  let dir: string
 
   beforeEach(async () => {
     stack = new AsyncDisposableStack()
-    const dir = stack.use(tempDir()).path
+    dir = stack.use(tempDir()).path
     const sealer = createSealer([Buffer.alloc(32, 1)])
     store = stack.use(await openSqlStore({ path: `${dir}/custos.db`, sealer }))
     await store.zones.create(aZone())
@@ -95,6 +99,46 @@ describe('the publisher', () => {
     const record = await create()
     await expect.poll(() => serialOf(record), { timeout: 8_000 }).toBe(record.deployment.serial)
     expect(await serialOf(broken)).toBeUndefined()
+  })
+
+  it('fills a directory that came back as an older copy of itself', async () => {
+    const kept = await create()
+    await expect.poll(() => store.outbox.list(10)).toEqual([])
+    const copy = `${dir}/older.db`
+    {
+      using database = new DatabaseSync(`${dir}/directory.db`)
+      database.prepare('VACUUM INTO ?').run(copy)
+      using copied = new DatabaseSync(copy)
+      copied.exec('PRAGMA journal_mode = WAL')
+    }
+    const lost = await create()
+    await expect.poll(() => serialOf(lost)).toBe(lost.deployment.serial)
+    await expect.poll(() => store.outbox.list(10)).toEqual([])
+    outage.isOver = false
+    await create()
+    await expect.poll(() => publisher.isConnected).toBe(false)
+    for (const suffix of ['', '-wal', '-shm']) {
+      rmSync(`${dir}/directory.db${suffix}`, { force: true })
+    }
+    renameSync(copy, `${dir}/directory.db`)
+    expect(await serialOf(lost)).toBeUndefined()
+    outage.isOver = true
+    await expect.poll(() => serialOf(lost), { timeout: 8_000 }).toBe(lost.deployment.serial)
+    expect(await serialOf(kept)).toBe(kept.deployment.serial)
+  })
+
+  it('publishes and republishes the others when a record cannot be read', async () => {
+    const broken = await create()
+    await expect.poll(() => serialOf(broken)).toBe(broken.deployment.serial)
+    {
+      using database = new DatabaseSync(`${dir}/custos.db`)
+      database.exec(`UPDATE custom_hostnames SET document = '{}'`)
+    }
+    const record = await create()
+    expect(await publisher.republish()).toBe(2)
+    expect(await serialOf(record)).toBe(record.deployment.serial)
+    expect(await serialOf(broken)).toBe(broken.deployment.serial)
+    expect(publisher.isConnected).toBe(true)
   })
 
   it('sweeps names that the store does not know any more', async () => {

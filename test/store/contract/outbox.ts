@@ -75,6 +75,33 @@ export function outboxContract(open: OpenStore): void {
       expect(await publishedOf(store, record)).toEqual({ serial, changeId: '9' })
     })
 
+    it('takes a place in another directory, whose ids have another length, for a later one', async () => {
+      await using opened = await openWithZone(open)
+      const { store } = opened
+      const record = aHostname()
+      await store.hostnames.create(record)
+      const { serial } = record.deployment
+      await store.outbox.complete(rowOf(record), '9999')
+      await store.outbox.complete(rowOf(record), '0001-0')
+      expect(await publishedOf(store, record)).toEqual({ serial, changeId: '0001-0' })
+      expect(await store.outbox.newestChange()).toBe('0001-0')
+    })
+
+    it('knows the newest change, of removed hostnames and of none too', async () => {
+      await using opened = await openWithZone(open)
+      const { store } = opened
+      const record = aHostname()
+      await store.hostnames.create(record)
+      expect(await store.outbox.newestChange()).toBeUndefined()
+      await store.outbox.complete(rowOf(record), '5')
+      await store.outbox.complete(rowOf(record), '4')
+      await store.hostnames.remove(record.id)
+      expect(await store.outbox.newestChange()).toBe('5')
+      await store.outbox.noteChange('7')
+      await store.outbox.noteChange('6')
+      expect(await store.outbox.newestChange()).toBe('7')
+    })
+
     it('completes what was removed meanwhile in silence', async () => {
       await using opened = await openWithZone(open)
       const { store } = opened
