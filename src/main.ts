@@ -118,7 +118,7 @@ async function republish(): Promise<void> {
   const directory = stack.use(await openDirectoryPublisher(directoryOptions(base)))
   const { republish: republishAll } = await import('#control/republish.ts')
   const count = await republishAll({ ...base, store, directory, clock, random })
-  process.stdout.write(`${count} hostnames published\n`)
+  process.stdout.write(`${count} ${count === 1 ? 'hostname' : 'hostnames'} published\n`)
 }
 
 async function openStore({ dataDir, sealer, log }: Base): Promise<Store> {
