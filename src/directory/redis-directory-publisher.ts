@@ -109,7 +109,8 @@ class RedisDirectoryPublisher implements DirectoryPublisher {
 
   /**
    * Silence is measured by Redis's clock alone: the clocks of edges and control plane need not agree.
-   * Only what `now` lies ahead of our own clock is added.
+   * Only what `now` lies ahead of our own clock is added. A silence of less than nothing is one from
+   * before that clock was set back.
    */
   async listEdges(now: number): Promise<Heartbeat[]> {
     const aheadMs = Math.max(0, now - this.#options.clock.now())
@@ -117,7 +118,7 @@ class RedisDirectoryPublisher implements DirectoryPublisher {
     const reply = await this.#redis.run(LIST_EDGES, { keys: [EDGES_KEY], args })
     return listReply(reply)
       .map((item) => listReply(item))
-      .filter(([, silentMs]) => numberReply(silentMs) + aheadMs <= HEARTBEAT_TTL_MS)
+      .filter(([, silentMs]) => Math.abs(numberReply(silentMs)) + aheadMs <= HEARTBEAT_TTL_MS)
       .map(([id, , bytes]) =>
         decodeHeartbeat(textReply(id) ?? '', bytesReply(bytes) ?? Buffer.of()),
       )

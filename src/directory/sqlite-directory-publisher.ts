@@ -115,7 +115,8 @@ class SqliteDirectoryPublisher implements DirectoryPublisher {
   async listEdges(now: number): Promise<Heartbeat[]> {
     const rows = this.#file.use(({ removeSilent, heartbeats }) => {
       removeSilent.run(now - 10 * HEARTBEAT_TTL_MS)
-      return heartbeats.all(now - HEARTBEAT_TTL_MS)
+      // What lies in the future was written before the clock was set back.
+      return heartbeats.all(now - HEARTBEAT_TTL_MS, now + HEARTBEAT_TTL_MS)
     })
     return rows.map(heartbeatOf)
   }
@@ -192,7 +193,8 @@ const STATEMENTS = {
   removeExpired: `DELETE FROM answer WHERE expires_at <= ?1`,
   state: `SELECT value FROM state WHERE key = ?1`,
   putState: `INSERT INTO state (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2`,
-  heartbeats: `SELECT edge_id, applied, at, version FROM heartbeat WHERE at >= ?1 ORDER BY edge_id`,
+  heartbeats: `SELECT edge_id, applied, at, version FROM heartbeat
+    WHERE at >= ?1 AND at <= ?2 ORDER BY edge_id`,
   removeSilent: `DELETE FROM heartbeat WHERE at < ?1`,
   lost: `SELECT NOT EXISTS (SELECT 1 FROM change WHERE id = ?1)
     AND coalesce((SELECT min(id) FROM change), 0) < ?1 AS lost`,

@@ -63,6 +63,16 @@ describe('the directory in a SQLite file', () => {
     expect(await second.listEdges(clock.now())).toHaveLength(1)
   })
 
+  it('does not wait for an edge that last reported before the clock was set back', async () => {
+    const publisher = await openPublisher()
+    const edge = await openEdge()
+    const now = clock.now()
+    await edge.beat({ edgeId: 'e', applied: '', at: now + 3_600_000, version: '' })
+    expect(await publisher.listEdges(now)).toEqual([])
+    await edge.beat({ edgeId: 'e', applied: '', at: now, version: '' })
+    expect(await publisher.listEdges(now)).toHaveLength(1)
+  })
+
   it('may be deleted and made anew while edges and the control plane run', async () => {
     const publisher = await openPublisher()
     await fill(publisher, 'first')

@@ -1,4 +1,9 @@
-import { DirectoryError, type DirectoryPublisher } from '#directory/directory.ts'
+import {
+  DirectoryError,
+  HEARTBEAT_TTL_MS,
+  type ChangeId,
+  type DirectoryPublisher,
+} from '#directory/directory.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { advance } from '#domain/issuance.ts'
 import { Alarm } from '#lib/alarm.ts'
@@ -33,6 +38,8 @@ export interface DeploymentsOptions {
 const POLL_MS = 25
 const SWEEP_MS = 5_000
 const SWEEP_LIMIT = 1_000
+/** While nobody serves there is nothing to hurry for. */
+const EDGELESS_PAUSE_MS = 1_000
 
 interface Waiter {
   serial: number
@@ -47,11 +54,16 @@ class DeploymentWatcher implements Deployments {
   readonly #options: DeploymentsOptions
   readonly #closing = new AbortController()
   readonly #running: Promise<void>
-  /** Hostnames whose newest publication may not be applied yet. */
-  readonly #open = new Set<string>()
+  /**
+   * Hostnames whose newest publication may not be applied yet, with the place that every edge must
+   * have reached before it is worth reading the record again; undefined: not known.
+   */
+  readonly #open = new Map<string, ChangeId | undefined>()
   readonly #waiters = new Map<string, Set<Waiter>>()
   readonly #alarm: Alarm
   #sweptAt = -Infinity
+  /** Since when no edge has reported. */
+  #edgelessSince: number | undefined
 
   constructor(options: DeploymentsOptions) {
     this.#options = options
@@ -60,7 +72,7 @@ class DeploymentWatcher implements Deployments {
   }
 
   watch(hostnameId: string): void {
-    this.#open.add(hostnameId)
+    this.#open.set(hostnameId, undefined)
     if (this.#open.size === 1) this.#alarm.wake()
   }
 
@@ -113,11 +125,13 @@ class DeploymentWatcher implements Deployments {
   /** Finds what was published before this process started, or by another one. */
   async #sweep(): Promise<void> {
     const { store, clock, log } = this.#options
-    if (clock.now() - this.#sweptAt < SWEEP_MS) return
+    const sinceMs = clock.now() - this.#sweptAt
+    // Less than nothing: the clock was set back.
+    if (sinceMs >= 0 && sinceMs < SWEEP_MS) return
     const undeployed = await store.hostnames.listUndeployed(SWEEP_LIMIT)
-    for (const { id } of undeployed) this.#open.add(id)
-    if (undeployed.length === 0) {
-      for (const { name } of await finishOriginRemovals(store)) {
+    for (const { id } of undeployed) this.#open.set(id, undefined)
+    if (undeployed.length < SWEEP_LIMIT) {
+      for (const { name } of await finishOriginRemovals(store, undeployed)) {
         log.info({ zone: name }, 'fallback origin removed')
       }
     }
@@ -127,22 +141,39 @@ class DeploymentWatcher implements Deployments {
   async #pass(): Promise<void> {
     const { directory, clock } = this.#options
     const edges = await directory.listEdges(clock.now())
-    if (edges.length === 0) return
+    if (edges.length === 0) return this.#passWithoutEdges()
+    this.#edgelessSince = undefined
     const appliedByAll = edges.map(({ applied }) => applied).reduce((a, b) => (a < b ? a : b))
-    for (const id of this.#open) await this.#check(id, appliedByAll)
+    for (const [id, awaited] of this.#open) {
+      if (awaited === undefined || awaited <= appliedByAll) await this.#check(id, appliedByAll)
+    }
+  }
+
+  /**
+   * Nothing is active where nobody serves, but what was removed is served by nobody either, once
+   * there was no edge for so long that one that is only slow would have reported.
+   */
+  async #passWithoutEdges(): Promise<void> {
+    const { store, clock } = this.#options
+    this.#edgelessSince ??= clock.now()
+    if (clock.now() - this.#edgelessSince < HEARTBEAT_TTL_MS) return
+    for (const id of this.#open.keys()) {
+      const record = await store.hostnames.find(id)
+      if (!record) this.#settle(id, Infinity)
+      else if (isRemovalPublished(record)) await this.#finishRemoval(record)
+    }
+    await clock.sleep(EDGELESS_PAUSE_MS, this.#closing.signal).catch(() => {})
   }
 
   /** Records what is applied of one hostname; it stays open while something is not. */
-  async #check(id: string, appliedByAll: string): Promise<void> {
+  async #check(id: string, appliedByAll: ChangeId): Promise<void> {
     const { store } = this.#options
     const record = await store.hostnames.find(id)
     if (!record) return this.#settle(id, Infinity)
     const { serial, published, appliedSerial } = record.deployment
-    if (!published || published.changeId > appliedByAll) return
-    if (record.removal && published.serial >= record.removal.serial) {
-      await this.#finishRemoval(record)
-      return
-    }
+    if (!published) return
+    if (published.changeId > appliedByAll) return void this.#open.set(id, published.changeId)
+    if (isRemovalPublished(record)) return this.#finishRemoval(record)
     if (published.serial > appliedSerial) await this.#recordApplied(id, published.serial)
     this.#settle(id, published.serial, published.serial >= serial)
   }
@@ -167,6 +198,10 @@ class DeploymentWatcher implements Deployments {
       if (waiter.serial <= appliedSerial) waiter.settle(true)
     }
   }
+}
+
+function isRemovalPublished({ removal, deployment: { published } }: CustomHostname): boolean {
+  return removal !== undefined && published !== undefined && published.serial >= removal.serial
 }
 
 /** Pure: the publication `serial` is applied everywhere. */

@@ -1,16 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { startDeployments, type Deployments } from '#control/lifecycle/deployments.ts'
-import type { ChangeId, DirectoryPublisher, EdgeDirectory } from '#directory/directory.ts'
+import {
+  HEARTBEAT_TTL_MS,
+  type ChangeId,
+  type DirectoryPublisher,
+  type EdgeDirectory,
+} from '#directory/directory.ts'
 import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
 import { openSqliteEdgeDirectory } from '#directory/sqlite-edge-directory.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { Zone } from '#domain/zone.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
 import { systemRandom as random } from '#lib/random.ts'
 import { createSealer } from '#lib/sealing.ts'
 import { openSqlStore } from '#store/sql/open-sql-store.ts'
 import type { Store } from '#store/store.ts'
+import { fakeClock } from '#test/fake-clock.ts'
 import { aHostname, aZone } from '#test/records.ts'
 import { tempDir } from '#test/temp-dir.ts'
 
@@ -51,6 +58,20 @@ describe('deployments', () => {
     )
     deployments.watch(record.id)
     return record
+  }
+
+  /** As the API does it, now. */
+  const retireOrigin = async (): Promise<Zone> => {
+    const zone = await store.zones.update(aZone().id, ({ fallbackOrigin, ...rest }) => ({
+      ...rest,
+      fallbackOrigin: fallbackOrigin && {
+        ...fallbackOrigin,
+        state: 'pending_deletion',
+        updatedAt: clock.now(),
+      },
+    }))
+    if (!zone) throw new Error('is there')
+    return zone
   }
 
   it('counts a publication as applied only when every live edge has applied it', async () => {
@@ -120,12 +141,60 @@ describe('deployments', () => {
     await expect.poll(() => store.hostnames.find(record.id)).toBeUndefined()
   })
 
+  it('removes the record where there is no edge, once none can be silent for a moment only', async () => {
+    const slow = fakeClock()
+    const removal = { requestedAt: slow.now(), serial: 1 }
+    const record = await publish('5', { removal })
+    await using again = startDeployments({ store, directory, clock: slow, log: silentLogger })
+    await slow.advance(HEARTBEAT_TTL_MS - 100)
+    expect(await store.hostnames.find(record.id)).toBeDefined()
+    await expect
+      .poll(async () => {
+        await slow.advance(500)
+        return store.hostnames.find(record.id)
+      })
+      .toBeUndefined()
+    await again.close()
+  })
+
+  it('looks for what others published also when the clock was set back', async () => {
+    const jumping = fakeClock(clock.now())
+    await using again = startDeployments({ store, directory, clock: jumping, log: silentLogger })
+    await jumping.advance(100)
+    jumping.jump(jumping.now() - 3_600_000)
+    const record = aHostname()
+    await store.hostnames.create(record)
+    await store.outbox.complete({ hostnameId: record.id, serial: record.deployment.serial }, '5')
+    await edges.beat({ edgeId: 'a', applied: '5', at: jumping.now(), version: 'test' })
+    again.watch('somebody')
+    await expect
+      .poll(async () => {
+        await jumping.advance(50)
+        return (await store.hostnames.find(record.id))?.deployment.appliedSerial
+      })
+      .toBe(record.deployment.serial)
+    await again.close()
+  })
+
+  it('ends the removal of a fallback origin while younger hostnames are being deployed', async () => {
+    const zone = await retireOrigin()
+    await publish('5', { createdAt: clock.now() + 1 })
+    await using again = startDeployments({ store, directory, clock, log: silentLogger })
+    await expect.poll(async () => (await store.zones.find(zone.id))?.fallbackOrigin).toBeUndefined()
+    await again.close()
+  })
+
+  it('keeps a fallback origin that an edge may still send to', async () => {
+    const zone = await retireOrigin()
+    const record = await publish('5')
+    await using again = startDeployments({ store, directory, clock, log: silentLogger })
+    expect(await again.whenApplied(record, 200)).toBe(false)
+    expect((await store.zones.find(zone.id))?.fallbackOrigin?.state).toBe('pending_deletion')
+    await again.close()
+  })
+
   it('ends the removal of a fallback origin when nothing is left to deploy', async () => {
-    const zone = aZone()
-    await store.zones.update(zone.id, ({ fallbackOrigin, ...rest }) => ({
-      ...rest,
-      fallbackOrigin: fallbackOrigin && { ...fallbackOrigin, state: 'pending_deletion' },
-    }))
+    const zone = await retireOrigin()
     await using again = startDeployments({ store, directory, clock, log: silentLogger })
     await expect.poll(async () => (await store.zones.find(zone.id))?.fallbackOrigin).toBeUndefined()
     await again.close()
