@@ -132,7 +132,7 @@ async function startLoops(
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => publisher.putAnswers(record),
-    removeAnswers: (record) => publisher.removeAnswers(record),
+    removeAnswers: (before, after) => publisher.removeAnswers(before, after),
     publishNow: (id) => publisher.publishNow(id),
     onFact: () => publisher.wake(),
     defaultCnameTarget: config.firstZone.cnameTarget,

@@ -1,3 +1,5 @@
+import { DatabaseSync } from 'node:sqlite'
+
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import { createLocalIssuer } from '#control/ca/local/local-issuer.ts'
 import type { Issuer } from '#control/ca/issuer.ts'
@@ -44,6 +46,8 @@ export interface ControlPlane extends AsyncDisposable {
   edgeDirectory: EdgeDirectory
   publisher: Publisher
   lifecycle: Lifecycle
+  /** How many answers the directory holds. */
+  answers(): number
   /** Stores the record in the zone of `aZone()` and begins with it, as the API does. */
   create(record: CustomHostname): Promise<void>
   /** Waits until the record is as wanted. */
@@ -85,7 +89,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     sealer,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => publisher.putAnswers(record),
-    removeAnswers: (record) => publisher.removeAnswers(record),
+    removeAnswers: (before, after) => publisher.removeAnswers(before, after),
     publishNow: (id) => publisher.publishNow(id),
     onFact: () => publisher.wake(),
     defaultCnameTarget: undefined,
@@ -99,6 +103,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     edgeDirectory,
     publisher,
     lifecycle,
+    answers() {
+      using file = new DatabaseSync(path)
+      return Number(file.prepare('SELECT count(*) AS count FROM answer').get()?.['count'])
+    },
     async create(record) {
       await store.hostnames.create(record)
       publisher.wake()

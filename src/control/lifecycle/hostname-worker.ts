@@ -19,7 +19,8 @@ export interface HostnameWorkerOptions extends StepDependencies {
   onFact: () => void
   /** Publishes the record at once. */
   publishNow(id: string): Promise<boolean>
-  removeAnswers(record: CustomHostname): Promise<void>
+  /** Removes the answers that are not wanted any more. */
+  removeAnswers(before: CustomHostname, after: CustomHostname): Promise<void>
   /** Where a zone's customers point their names, unless the zone says otherwise. */
   defaultCnameTarget: string | undefined
 }
@@ -68,7 +69,6 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     await write(job, (current) =>
       applyOutcome(current, { keyAlgorithm: algorithm, outcome, now: options.clock.now() }),
     )
-    if (outcome.kind === 'signed') await options.removeAnswers(record).catch(() => {})
   }
 }
 
@@ -122,7 +122,7 @@ async function untilKnown(record: CustomHostname, options: HostnameWorkerOptions
 }
 
 async function write(job: Job, change: HostnameChange): Promise<void> {
-  const { store, log, clock, onFact } = job.options
+  const { store, log, clock, onFact, removeAnswers } = job.options
   let before: CustomHostname | undefined
   const after = await store.hostnames.update(job.id, (current) => {
     before = current
@@ -130,6 +130,8 @@ async function write(job: Job, change: HostnameChange): Promise<void> {
   })
   if (!after || !before || after === before) return
   if (after.deployment.serial > before.deployment.serial) onFact()
+  // What cannot be removed now expires by itself.
+  await removeAnswers(before, after).catch(() => {})
   const now = clock.now()
   const statuses = { status: hostnameStatus(after), sslStatus: sslStatus(after, now) }
   if (statuses.status === hostnameStatus(before) && statuses.sslStatus === sslStatus(before, now)) {

@@ -5,7 +5,7 @@ import {
   wantedAnswers,
   type CustomHostname,
 } from '#domain/custom-hostname.ts'
-import type { Binding } from '#domain/binding.ts'
+import type { Binding, WellKnownAnswer } from '#domain/binding.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Zone } from '#domain/zone.ts'
 import { Alarm } from '#lib/alarm.ts'
@@ -34,7 +34,8 @@ export interface Publisher extends AsyncDisposable {
   publishNow(id: string): Promise<boolean>
   /** Puts what an edge must answer on port 80 for this record. */
   putAnswers(record: CustomHostname): Promise<void>
-  removeAnswers(record: CustomHostname): Promise<void>
+  /** Removes those answers that were put for `before` and that `after` does not want any more. */
+  removeAnswers(before: CustomHostname, after?: CustomHostname): Promise<void>
   /** Publishes every hostname again and sweeps leftovers. @returns how many were published */
   republish(): Promise<number>
   /** Whether the last contact with the directory succeeded. */
@@ -100,19 +101,16 @@ class OutboxPublisher implements Publisher {
   }
 
   async putAnswers(record: CustomHostname): Promise<void> {
-    const { directory, clock } = this.#options
-    const { hostname } = record
-    for (const answer of wantedAnswers(record)) await directory.putAnswer({ hostname, ...answer })
-    if (record.ownership.state !== 'pending') return
-    const expiresAt = clock.now() + OWNERSHIP_ANSWER_MS
-    const path = `${OWNERSHIP_PATH}${record.id}`
-    await directory.putAnswer({ hostname, path, body: record.ownershipToken, expiresAt })
+    const { directory } = this.#options
+    for (const answer of this.#answersOf(record)) await directory.putAnswer(answer)
   }
 
-  async removeAnswers(record: CustomHostname): Promise<void> {
+  async removeAnswers(before: CustomHostname, after?: CustomHostname): Promise<void> {
     const { directory } = this.#options
-    for (const { path } of wantedAnswers(record))
-      await directory.removeAnswer(record.hostname, path)
+    const kept = new Set(after && this.#answersOf(after).map(({ path }) => path))
+    for (const { hostname, path } of this.#answersOf(before)) {
+      if (!kept.has(path)) await directory.removeAnswer(hostname, path)
+    }
   }
 
   async republish(): Promise<number> {
@@ -220,6 +218,14 @@ class OutboxPublisher implements Publisher {
     }
   }
 
+  #answersOf(record: CustomHostname): WellKnownAnswer[] {
+    const { hostname, id, ownership, ownershipToken: body } = record
+    const answers = wantedAnswers(record).map((answer) => ({ hostname, ...answer }))
+    if (ownership.state !== 'pending') return answers
+    const expiresAt = this.#options.clock.now() + OWNERSHIP_ANSWER_MS
+    return [...answers, { hostname, path: `${OWNERSHIP_PATH}${id}`, body, expiresAt }]
+  }
+
   #publishOnce(row: OutboxRow): Promise<void> {
     return this.#publications.run(row.hostnameId, () => this.#publish(row))
   }
@@ -230,6 +236,7 @@ class OutboxPublisher implements Publisher {
     const record = await store.hostnames.find(row.hostnameId)
     if (!record) return
     const serving = servingOf(await store.hostnames.listByName(record.hostname))
+    if (record.removal) await this.removeAnswers(record)
     if (record.removal && serving) await directory.withdraw(record.hostname, record.id)
     const changeId = serving
       ? await directory.publish(await this.#render(serving))

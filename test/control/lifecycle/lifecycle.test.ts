@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
+import { requestRemoval } from '#control/api/create-custom-hostname.ts'
 import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
@@ -26,6 +27,13 @@ function newRecord(): CustomHostname {
 
 function isActive(record: CustomHostname): boolean {
   return hostnameStatus(record) === 'active' && sslStatus(record, systemClock.now()) === 'active'
+}
+
+/** Both looks at a customer who has done nothing are over. */
+function hasLooked({ chains, ownership }: CustomHostname): boolean {
+  const issuance = chains[0]?.issuance
+  const isChallengeSeen = issuance?.state === 'ordered' && issuance.attempts === 1
+  return isChallengeSeen && ownership.state === 'pending' && ownership.attempts === 1
 }
 
 describe('the lifecycle', () => {
@@ -68,6 +76,26 @@ describe('the lifecycle', () => {
     expect(await find(`/.well-known/cf-custom-hostname-challenge/${record.id}`)).toBe(
       record.ownershipToken,
     )
+  })
+
+  it('takes the answers away once they have served', async () => {
+    await using plane = await startControlPlane({ inspector: GOOD })
+    const record = newRecord()
+    await plane.create(record)
+    await plane.until(record.id, isActive)
+    await expect.poll(() => plane.answers()).toBe(0)
+  })
+
+  it('takes the answers away with a hostname that is deleted before it was proved', async () => {
+    await using plane = await startControlPlane({ inspector: NOTHING })
+    const record = newRecord()
+    await plane.create(record)
+    await plane.until(record.id, hasLooked)
+    expect(plane.answers()).toBe(2)
+    await requestRemoval({ store: plane.store, clock: systemClock }, record.id)
+    plane.publisher.wake()
+    await expect.poll(() => plane.store.hostnames.find(record.id)).toBeUndefined()
+    expect(plane.answers()).toBe(0)
   })
 
   it('says what is wrong on the customer’s side, and never bothers the CA with it', async () => {
