@@ -7,6 +7,7 @@ import type { ProxyError } from '../error.ts'
 import type { Exchange, ExchangeHandler, RawHeaders, ResponseHead } from '../exchange.ts'
 import { endToEndTrailers } from '../trailers.ts'
 import type { Http2RequestHead } from './http2-request-head.ts'
+import { dropConnectionFields, toFieldRecord } from './response-fields.ts'
 import { takeWebSocketAccept } from './websocket-key.ts'
 
 const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants
@@ -93,21 +94,15 @@ export class Http2Exchange implements Exchange {
 
   inform(status: number, headers: RawHeaders): void {
     if (!this.#canRespond()) return
-    const fields: Record<string, string | string[] | number> = { ':status': status }
-    for (let i = 0; i < headers.length; i += 2) {
-      const name = (headers[i] ?? '').toLowerCase()
-      const known = fields[name]
-      const value = headers[i + 1] ?? ''
-      fields[name] = Array.isArray(known)
-        ? [...known, value]
-        : [...(known ? [`${known}`] : []), value]
-    }
+    const fields = toFieldRecord(headers)
+    fields[':status'] = [String(status)]
     this.#stream.additionalHeaders(fields)
   }
 
   respond(head: ResponseHead): void {
     if (!this.#canRespond()) return
-    const { headers, status } = head
+    const { status } = head
+    const headers = dropConnectionFields(head.headers)
     if (head.bodyLength >= 0 && status !== 204) {
       headers.push('content-length', String(head.bodyLength))
     }
@@ -171,12 +166,7 @@ export class Http2Exchange implements Exchange {
 
   #sendTrailers(): void {
     if (this.#stream.destroyed) return
-    const fields: Record<string, string[]> = {}
-    for (let i = 0; i < this.#responseTrailers.length; i += 2) {
-      const name = (this.#responseTrailers[i] ?? '').toLowerCase()
-      fields[name] = [...(fields[name] ?? []), this.#responseTrailers[i + 1] ?? '']
-    }
-    this.#stream.sendTrailers(fields)
+    this.#stream.sendTrailers(toFieldRecord(this.#responseTrailers))
     // node:http2 sends them in an immediate of its own, made just now.
     setImmediate(() => this.#stopRequest())
   }

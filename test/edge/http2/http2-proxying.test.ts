@@ -76,6 +76,27 @@ describe('HTTP/2 proxying', () => {
     expect(await edge.metric('custos_edge_requests_total')).toMatchObject({ 'HTTP/2,2xx': 50 })
   })
 
+  it('survives the names that an origin gives its fields and trailers', async () => {
+    const odd = '__proto__: a\r\nconstructor: b\r\nhttp2-settings: c\r\nte: d\r\n'
+    const early = `HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n${odd}\r\n`
+    const origin = await startRawOrigin((socket) => {
+      socket.write(`${early}HTTP/1.1 200 OK\r\n${odd}transfer-encoding: chunked\r\n\r\n`)
+      socket.write(`2\r\nok\r\n0\r\n${odd}x-sum: 1\r\n\r\n`)
+    })
+    const edge = await edgeFor(origin)
+    const binding = aBinding(HOST, { origin: origin.origin })
+    edge.bindings.set(HOST, { ...binding, tls: { ...binding.tls, earlyHints: true } })
+    const client = await dial(edge)
+    const stream = client.session.request({ ':path': '/', ':authority': HOST, te: 'trailers' })
+    const hints: string[] = []
+    stream.on('headers', (_headers, _flags, raw: string[]) => hints.push(...raw))
+    const answer = await readStream(stream)
+    expect(answer).toMatchObject({ status: 200, body: 'ok', trailers: { 'x-sum': '1' } })
+    expect(answer.headers['constructor']).toBe('b')
+    expect(answer.headers['http2-settings']).toBeUndefined()
+    expect(hints).toContain('link')
+  })
+
   it('passes bodies, trailers and lengths both ways', async () => {
     const edge = await edgeBefore((request, response) => {
       let size = 0
