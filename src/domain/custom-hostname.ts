@@ -122,15 +122,19 @@ export function withNextSerial(record: CustomHostname, now = 0): CustomHostname 
 }
 
 /**
- * Of the records of one name, the one that the edges serve: the one proved last, else the oldest.
- * So nobody takes a served name over, or even disturbs it, by merely creating it in another zone.
+ * Of the records of one name, the one that the edges serve: the one proved last, else the oldest
+ * that may still be proved. So nobody takes a served name over, or even disturbs it, by merely
+ * creating it in another zone.
  */
 export function servingOf(records: readonly CustomHostname[]): CustomHostname | undefined {
-  const provedAt = ({ ownership }: CustomHostname): number =>
-    ownership.state === 'verified' ? ownership.at : -Infinity
   return records
     .filter(({ removal }) => !removal)
-    .sort((a, b) => provedAt(b) - provedAt(a) || a.createdAt - b.createdAt)[0]
+    .sort((a, b) => rankOf(b) - rankOf(a) || a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))[0]
+}
+
+function rankOf({ ownership }: CustomHostname): number {
+  if (ownership.state === 'verified') return ownership.at
+  return ownership.state === 'pending' ? -1 : -2
 }
 
 /**

@@ -195,6 +195,27 @@ describe('servingOf', () => {
   })
 })
 
+describe('servingOf, of records that are not proved or were proved at once,', () => {
+  it('prefers one that may still be proved', () => {
+    const errors: string[] = []
+    const given: Ownership[] = [
+      { state: 'deleted', since: NOW, errors },
+      { state: 'moved', since: NOW, nextAt: NOW, errors },
+    ]
+    const pending = aHostname({ createdAt: 2 })
+    for (const ownership of given) {
+      const former = aHostname({ ownership, createdAt: 1 })
+      expect(servingOf([former, pending])).toBe(pending)
+      expect(servingOf([former])).toBe(former)
+    }
+  })
+
+  it('does not depend on their order', () => {
+    const [one, other] = [aHostname(), aHostname()]
+    expect(servingOf([one, other])).toBe(servingOf([other, one]))
+  })
+})
+
 describe('wantedAnswers', () => {
   const order = anOrder({ expiresAt: NOW + 5 })
   const answer = {

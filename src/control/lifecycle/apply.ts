@@ -50,14 +50,17 @@ function replaceChain(record: CustomHostname, chain: ManagedChain): CustomHostna
   return { ...record, chains }
 }
 
-/** As `applyOutcome`, for ownership. What edges must know (proved, moved) gets the next serial. */
+/**
+ * As `applyOutcome`, for ownership. What edges must know (proved, moved) gets the next serial; a
+ * proof one that is not below the event's.
+ */
 export function applyOwnership(
   record: CustomHostname,
   event: OwnershipEvent,
   now: number,
 ): HostnameUpdate | undefined {
   if (record.removal) return undefined
-  const next = withNextSerial(record, now)
+  const next = withNextSerial(record, Math.max(now, event.type === 'proved' ? event.serial : 0))
   const stamped = event.type === 'proved' ? { ...event, serial: next.deployment.serial } : event
   const ownership = advanceOwnership(record.ownership, stamped, now)
   if (ownership === record.ownership) return undefined

@@ -12,6 +12,7 @@ import type { Logger } from '#lib/log.ts'
 import type { Store } from '#store/store.ts'
 
 import { finishOriginRemovals } from './origin-removal.ts'
+import { retryRivals } from './rivals.ts'
 
 /**
  * Knows when a publication is applied by every live edge, and records it: that is what turns
@@ -188,6 +189,7 @@ class DeploymentWatcher implements Deployments {
 
   async #finishRemoval(record: CustomHostname): Promise<void> {
     await this.#options.store.hostnames.remove(record.id)
+    await retryRivals(record, this.#options)
     this.#options.log.info({ hostname: record.hostname, hostnameId: record.id }, 'hostname removed')
     this.#settle(record.id, Infinity)
   }

@@ -10,6 +10,7 @@ import { applyOutcome, applyOwnership } from './apply.ts'
 import type { Deployments } from './deployments.ts'
 import { takeStep, type StepDependencies } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
+import { listOthers, moveRivals, rivalTargetsOf } from './rivals.ts'
 
 export interface HostnameWorkerOptions extends StepDependencies {
   store: Store
@@ -82,12 +83,13 @@ async function workOnOwnership(job: Job): Promise<void> {
     return write(job, (current) => applyOwnership(current, { type: 'lapsed' }, now))
   }
   if (ownership.state !== 'pending' || ownership.nextAt > now) return
-  const event = await proveOwnership(record, job)
+  const event = await inspectOwnership(record, job)
   if (signal.aborted) return
   await write(job, (current) => applyOwnership(current, event, options.clock.now()))
+  if (event.type === 'proved') await moveRivals(record, options)
 }
 
-async function proveOwnership(record: CustomHostname, job: Job): Promise<OwnershipEvent> {
+async function inspectOwnership(record: CustomHostname, job: Job): Promise<OwnershipEvent> {
   const { store, inspector, defaultCnameTarget, putAnswers } = job.options
   const zone = await store.zones.find(record.zoneId)
   if (record.customOriginServer === undefined && zone?.fallbackOrigin?.state !== 'active') {
@@ -95,15 +97,19 @@ async function proveOwnership(record: CustomHostname, job: Job): Promise<Ownersh
   }
   await job.known()
   await putAnswers(record)
+  const others = await listOthers(record, store)
   const question = {
     hostname: record.hostname,
     hostnameId: record.id,
     token: record.ownershipToken,
     cnameTarget: zone?.cnameTarget ?? defaultCnameTarget,
+    rivalTargets: await rivalTargetsOf(others, job.options),
   }
   const finding = await inspector.inspectOwnership(question, job.signal)
   if ('errors' in finding) return { type: 'not-proved', errors: finding.errors }
-  return { type: 'proved', by: finding.provedBy, serial: 0 }
+  // Above all that the edges may have of the name, whatever clock that was written by.
+  const serial = Math.max(0, ...others.map(({ deployment }) => deployment.serial + 1))
+  return { type: 'proved', by: finding.provedBy, serial }
 }
 
 /** A name that was taken from the zone, or is held back, is not certified. */

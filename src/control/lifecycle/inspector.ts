@@ -15,6 +15,11 @@ export interface OwnershipQuestion {
   hostnameId: string
   token: string
   cnameTarget: string | undefined
+  /**
+   * Targets of the zones for which the edges serve the name already; undefined: it is served for
+   * nobody. Where it is, the edges answer for it whoever asks, so only the name's own DNS decides.
+   */
+  rivalTargets: readonly string[] | undefined
 }
 
 export type OwnershipFinding = { provedBy: OwnershipProof } | { errors: readonly string[] }

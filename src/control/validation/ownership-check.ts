@@ -25,6 +25,9 @@ const OWNERSHIP_ERRORS = [
   'custom hostname does not CNAME to this zone.',
   'None of the A or AAAA records are owned by this account and the pre-generated ownership verification token was not found.',
 ] as const
+const SERVED_ERRORS = [
+  'The hostname is using Cloudflare and cannot be activated with an TXT or HTTP validation token. To activate the custom hostname, the DNS target needs to point to the SaaS zone',
+] as const
 const USER_AGENT = 'Cloudflare Custom Hostname Verification'
 
 /**
@@ -40,11 +43,13 @@ export function createOwnershipCheck(options: OwnershipCheckOptions): OwnershipC
     const timer = clock.after(deadlineMs, () => search.abort(new NotProved('It took too long.')))
     const both = AbortSignal.any([signal, search.signal])
     try {
-      const proofs = [proveByCname(question, options, both), proveByHttp(question, options, both)]
+      const ways = question.rivalTargets ? [proveByCname] : [proveByCname, proveByHttp]
+      const proofs = ways.map((prove) => prove(question, options, both))
       return { provedBy: await Promise.any(proofs) }
     } catch (error) {
       signal.throwIfAborted()
-      return { errors: [...OWNERSHIP_ERRORS, ...explanationsOf(error)] }
+      const known = question.rivalTargets ? SERVED_ERRORS : OWNERSHIP_ERRORS
+      return { errors: [...known, ...explanationsOf(error)] }
     } finally {
       timer.cancel()
       search.abort()
@@ -56,16 +61,34 @@ export function createOwnershipCheck(options: OwnershipCheckOptions): OwnershipC
 class NotProved extends Error {}
 
 async function proveByCname(
-  { hostname, cnameTarget }: OwnershipQuestion,
+  { hostname, cnameTarget, rivalTargets = [] }: OwnershipQuestion,
   { resolver }: OwnershipCheckOptions,
   signal: AbortSignal,
 ): Promise<OwnershipProof> {
   const target = normaliseTarget(cnameTarget)
   if (target === undefined) throw new NotProved()
+  const rivals = rivalTargets.map(normaliseTarget).filter((rival) => rival !== undefined)
   const found = await resolver.resolveCname(hostname, signal)
   if (found.outcome !== 'found') throw new NotProved()
-  if (found.values.some((name) => name === target || name.endsWith(`.${target}`))) return 'cname'
+  if (found.values.some((name) => isUnder(name, target) && !isCloser(name, { target, rivals }))) {
+    return 'cname'
+  }
+  if (found.values.some((name) => isUnder(name, target))) {
+    throw new NotProved(`${hostname} is an alias of ${target}, as in the zone that serves it.`)
+  }
   throw new NotProved(`${hostname} is an alias of ${found.values.at(-1)}, not of ${target}.`)
+}
+
+function isUnder(name: Hostname, target: Hostname): boolean {
+  return name === target || name.endsWith(`.${target}`)
+}
+
+/** Whether the name lies under a rival's target that is the same, or lies below ours. */
+function isCloser(
+  name: Hostname,
+  { target, rivals }: { target: Hostname; rivals: readonly Hostname[] },
+): boolean {
+  return rivals.some((rival) => isUnder(name, rival) && rival.length >= target.length)
 }
 
 /** A target may be written as the wildcard that it is in the zone's DNS. */

@@ -7,7 +7,7 @@ import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hos
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import { systemClock } from '#lib/clock.ts'
 import { startControlPlane } from '#test/control-plane.ts'
-import { aHostname, aZone } from '#test/records.ts'
+import { aHostname } from '#test/records.ts'
 
 /** A customer who has done everything right. */
 const GOOD: Inspector = {
@@ -219,20 +219,5 @@ describe('the lifecycle', () => {
     expect(await plane.edgeDirectory.findBinding(record.hostname)).toBeUndefined()
     expect(await plane.publisher.republish()).toBe(1)
     expect((await plane.edgeDirectory.findBinding(record.hostname))?.chains).toHaveLength(2)
-  })
-
-  it('does not let another zone take a served name by creating it', async () => {
-    await using plane = await startControlPlane({ inspector: GOOD })
-    const record = newRecord()
-    await plane.create(record)
-    await plane.until(record.id, isActive)
-    const rivalZone = aZone({ id: 'f'.repeat(32), name: 'rival.com', fallbackOrigin: undefined })
-    await plane.store.zones.create(rivalZone)
-    const rival = aHostname({ zoneId: rivalZone.id, hostname: record.hostname }, systemClock.now())
-    await plane.create(rival)
-    await plane.until(rival.id, ({ deployment }) => deployment.appliedSerial >= deployment.serial)
-    const binding = await plane.edgeDirectory.findBinding(record.hostname)
-    expect(binding?.hostnameId).toBe(record.id)
-    expect(binding?.missing).toEqual([])
   })
 })

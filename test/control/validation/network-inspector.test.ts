@@ -61,7 +61,7 @@ function inspector(clock: Clock = systemClock): Inspector {
 
 function question(host: string, cnameTarget: string | undefined): OwnershipQuestion {
   const hostname = parseHostname(host, { allowReservedTlds: true })
-  return { hostname, hostnameId: ID, token: TOKEN, cnameTarget }
+  return { hostname, hostnameId: ID, token: TOKEN, cnameTarget, rivalTargets: undefined }
 }
 
 describe('ownership by CNAME', () => {
@@ -88,6 +88,40 @@ describe('ownership by CNAME', () => {
   it.each([undefined, '', '*', 'not a name'])('needs a target: %s', async (target) => {
     const found = await inspector().inspectOwnership(question('direct.test', target), never)
     expect(found).toMatchObject({ errors: ERRORS.concat(expect.any(String)) })
+  })
+})
+
+describe('ownership of a name that the edges serve for another zone', () => {
+  const served = (host: string, target: string, rivalTargets: string[]): OwnershipQuestion => ({
+    ...question(host, target),
+    rivalTargets,
+  })
+  const DNS_ONLY =
+    'The hostname is using Cloudflare and cannot be activated with an TXT or HTTP validation token. To activate the custom hostname, the DNS target needs to point to the SaaS zone'
+
+  it('is not proved by the token, which the edges answer for whoever asks', async () => {
+    answers.set(`/.well-known/cf-custom-hostname-challenge/${ID}`, TOKEN)
+    const found = await inspector().inspectOwnership(served('app.test', 'saas.test', []), never)
+    expect(found).toEqual({ errors: [DNS_ONLY] })
+  })
+
+  it.each([
+    ['customers.saas.test', []],
+    ['customers.saas.test', ['other.test', 'saas.test']],
+  ])('is proved by a CNAME to %s where the others have %j', async (target, rivals) => {
+    const asked = served('direct.test', target, rivals)
+    expect(await inspector().inspectOwnership(asked, never)).toEqual({ provedBy: 'cname' })
+  })
+
+  it.each([
+    ['customers.saas.test', 'customers.saas.test'],
+    ['saas.test', '*.customers.saas.test'],
+  ])('is not proved by a CNAME to %s where another has %s', async (target, rival) => {
+    const asked = served('direct.test', target, [rival])
+    const problem = `direct.test is an alias of ${target}, as in the zone that serves it.`
+    expect(await inspector().inspectOwnership(asked, never)).toEqual({
+      errors: [DNS_ONLY, problem],
+    })
   })
 })
 

@@ -1,0 +1,75 @@
+import { isServable, servingOf, type CustomHostname } from '#domain/custom-hostname.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Store } from '#store/store.ts'
+
+import { applyOwnership } from './apply.ts'
+
+/**
+ * Two zones may have the same name; the edges serve it for one (`servingOf`). While they do, they
+ * answer HTTP challenges for it whoever asks: another zone must show by DNS that the name moved to
+ * it. When it has, the older record is `moved` (spec section 2.1); when the older one is removed, the
+ * other one is looked at anew.
+ */
+export interface RivalOptions {
+  store: Store
+  clock: Clock
+  /** Publishes what changed. */
+  onFact: () => void
+  defaultCnameTarget: string | undefined
+}
+
+/** The records of the same name, whatever zone they are in. */
+export async function listOthers(
+  { id, hostname }: CustomHostname,
+  store: Store,
+): Promise<CustomHostname[]> {
+  const records = await store.hostnames.listByName(hostname)
+  return records.filter((other) => other.id !== id)
+}
+
+/** CNAME targets of the zones that serve the name; undefined where nobody does. */
+export async function rivalTargetsOf(
+  others: readonly CustomHostname[],
+  { store, defaultCnameTarget }: RivalOptions,
+): Promise<string[] | undefined> {
+  const serving = others.filter(isServable)
+  if (serving.length === 0) return undefined
+  const zones = await Promise.all(serving.map(({ zoneId }) => store.zones.find(zoneId)))
+  return zones
+    .map((zone) => zone?.cnameTarget ?? defaultCnameTarget)
+    .filter((target) => target !== undefined)
+}
+
+/** The record was just proved: those that were proved before it have lost the name. */
+export async function moveRivals(record: CustomHostname, options: RivalOptions): Promise<void> {
+  const { store, clock, onFact } = options
+  const winner = await store.hostnames.find(record.id)
+  if (!winner || !isServable(winner)) return
+  const reason = `${record.hostname} was verified for another zone later.`
+  for (const loser of (await listOthers(winner, store)).filter(isServable)) {
+    const event = { type: 'moved-away', reason } as const
+    await store.hostnames.update(loser.id, (current) =>
+      hasTaken(winner, current) ? applyOwnership(current, event, clock.now()) : undefined,
+    )
+    onFact()
+  }
+}
+
+/** The name is free: who was denied it need not wait until the end of its back-off. */
+export async function retryRivals(
+  removed: CustomHostname,
+  { store, clock }: Pick<RivalOptions, 'store' | 'clock'>,
+): Promise<void> {
+  for (const { id } of await listOthers(removed, store)) {
+    await store.hostnames.update(id, (current) =>
+      current.ownership.state === 'pending'
+        ? applyOwnership(current, { type: 'restart' }, clock.now())
+        : undefined,
+    )
+  }
+}
+
+/** Two that were proved at once must not both lose: `servingOf` says the same to each. */
+function hasTaken(winner: CustomHostname, from: CustomHostname): boolean {
+  return isServable(from) && servingOf([winner, from]) === winner
+}

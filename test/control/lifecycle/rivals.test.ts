@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+
+import { requestRemoval } from '#control/api/create-custom-hostname.ts'
+import type { Inspector, OwnershipQuestion } from '#control/lifecycle/inspector.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { hostnameStatus, sslStatus } from '#domain/status.ts'
+import { systemClock } from '#lib/clock.ts'
+import { startControlPlane, type ControlPlane } from '#test/control-plane.ts'
+import { aHostname, aZone } from '#test/records.ts'
+
+const RIVAL_ZONE = aZone({ id: 'f'.repeat(32), name: 'rival.com', cnameTarget: 'c.rival.com' })
+
+/** The edges answer for every name; `isMoved` says whether DNS names the rival's target. */
+function customer({ isMoved }: { isMoved: boolean }): Inspector & { asked: OwnershipQuestion[] } {
+  const asked: OwnershipQuestion[] = []
+  return {
+    asked,
+    inspectOwnership: async (question) => {
+      asked.push(question)
+      if (!question.rivalTargets) return { provedBy: 'http' }
+      return isMoved ? { provedBy: 'cname' } : { errors: ['points elsewhere'] }
+    },
+    inspectChallenge: async () => ({ isReady: true }),
+  }
+}
+
+function isActive(record: CustomHostname): boolean {
+  return hostnameStatus(record) === 'active' && sslStatus(record, systemClock.now()) === 'active'
+}
+
+async function createServed(plane: ControlPlane): Promise<CustomHostname> {
+  const record = aHostname({}, systemClock.now())
+  await plane.create(record)
+  return plane.until(record.id, isActive)
+}
+
+async function createRival(plane: ControlPlane, of: CustomHostname): Promise<CustomHostname> {
+  await plane.store.zones.create(RIVAL_ZONE)
+  const { hostname } = of
+  const rival = aHostname({ zoneId: RIVAL_ZONE.id, hostname }, systemClock.now())
+  await plane.create(rival)
+  return rival
+}
+
+async function servedFor(plane: ControlPlane, { hostname }: CustomHostname): Promise<unknown> {
+  const binding = await plane.edgeDirectory.findBinding(hostname)
+  return binding && [binding.hostnameId, binding.missing]
+}
+
+describe('a name that two zones have', () => {
+  it('stays with the zone that it is served for, whoever else creates it', async () => {
+    const inspector = customer({ isMoved: false })
+    await using plane = await startControlPlane({ inspector })
+    const served = await createServed(plane)
+    const rival = await createRival(plane, served)
+    const denied = await plane.until(
+      rival.id,
+      ({ ownership }) => ownership.state === 'pending' && ownership.attempts === 1,
+    )
+    expect(denied.ownership).toMatchObject({ errors: ['points elsewhere'] })
+    expect(inspector.asked.map((asked) => asked.rivalTargets)).toEqual([
+      undefined,
+      [aZone().cnameTarget],
+    ])
+    expect(await servedFor(plane, served)).toEqual([served.id, []])
+  })
+
+  it('goes to the other zone soon after it was deleted in the first', async () => {
+    await using plane = await startControlPlane({ inspector: customer({ isMoved: false }) })
+    const served = await createServed(plane)
+    const rival = await createRival(plane, served)
+    await plane.until(
+      rival.id,
+      ({ ownership }) => ownership.state === 'pending' && ownership.attempts === 1,
+    )
+    await requestRemoval({ store: plane.store, clock: systemClock }, served.id)
+    plane.publisher.wake()
+    await plane.until(rival.id, isActive)
+    expect(await servedFor(plane, served)).toEqual([rival.id, []])
+  })
+
+  it('is moved for the first zone once its DNS names the second', async () => {
+    await using plane = await startControlPlane({ inspector: customer({ isMoved: true }) })
+    const served = await createServed(plane)
+    const rival = await createRival(plane, served)
+    await plane.until(rival.id, isActive)
+    const loser = await plane.until(served.id, ({ ownership }) => ownership.state === 'moved')
+    const reason = `${served.hostname} was verified for another zone later.`
+    expect(loser.ownership).toMatchObject({ errors: [reason] })
+    expect(await servedFor(plane, served)).toEqual([rival.id, []])
+  })
+
+  it('goes to the second zone also when the first one wrote by a clock that runs ahead', async () => {
+    await using plane = await startControlPlane({ inspector: customer({ isMoved: true }) })
+    const served = await createServed(plane)
+    const ahead = served.deployment.serial + 3_600_000
+    await plane.store.hostnames.update(served.id, (record) => ({
+      record: { ...record, deployment: { ...record.deployment, serial: ahead } },
+    }))
+    plane.publisher.wake()
+    await plane.until(served.id, ({ deployment }) => deployment.appliedSerial === ahead)
+    const rival = await createRival(plane, served)
+    await plane.until(rival.id, isActive)
+    expect(await servedFor(plane, served)).toEqual([rival.id, []])
+  })
+})
