@@ -33,7 +33,7 @@ export interface BindingCacheLimits {
   lookups: number
   /** How long the directory may take to answer. @default 3_000 */
   lookupMs: number
-  /** How long stale bindings are served unasked after the directory failed. @default 1_000 */
+  /** How often the directory is tried again, unwaited for, after it failed. @default 1_000 */
   retryMs: number
 }
 
@@ -47,6 +47,7 @@ interface Flight {
 
 /** Re-reads of a name that changes faster than it can be read. */
 const MAX_REREADS = 3
+
 /**
  * Bindings of hot names, with their TLS contexts, in a bounded amount of memory.
  *
@@ -59,7 +60,8 @@ const MAX_REREADS = 3
  *     names at a time.
  *
  * A change makes the name stale: the next use reads it again, and gets the old binding only where the
- * directory cannot answer. A removal evicts. An answer that was overtaken by a change is read again;
+ * directory cannot answer. Once it could not, stale bindings are served at once, and the directory is
+ * tried beside that, until it answers or a change arrives. A removal evicts. An answer that was overtaken by a change is read again;
  * it never replaces a larger serial.
  */
 export class BindingCache implements BindingLookup {
@@ -69,7 +71,8 @@ export class BindingCache implements BindingLookup {
   readonly #absent: AbsentNames
   readonly #flights = new Map<Hostname, Flight>()
   #generation = 0
-  #retryAt = 0
+  /** When to try the directory again; undefined while it answers. */
+  #retryAt: number | undefined
 
   constructor(options: BindingCacheOptions) {
     const { clock, cacheBytes, limits = {} } = options
@@ -104,12 +107,13 @@ export class BindingCache implements BindingLookup {
 
   /** The same as `find`, for handshakes. */
   findHot(name: Hostname): HotBinding | undefined | Promise<HotBinding | undefined> {
-    const { lookups, clock } = this.#options
+    const { lookups } = this.#options
     const own = this.#hot.get(name)
     if (own) {
       if (this.#isFresh(own)) return count(lookups.memory, own)
-      if (clock.now() < this.#retryAt) return count(lookups.stale, own)
-      return this.#lookUp(name)
+      if (this.#retryAt === undefined) return this.#lookUp(name)
+      this.#probe(name, this.#retryAt)
+      return count(lookups.stale, own)
     }
     if (!this.#absent.hasNoOwn(name)) return this.#lookUp(name)
     const parent = parentOf(name)
@@ -134,7 +138,7 @@ export class BindingCache implements BindingLookup {
 
   /** Acts on what changed in the directory; when it returns, no look-up gives what was before. */
   apply({ changes, gap }: Pick<ChangeBatch, 'changes' | 'gap'>): void {
-    this.#retryAt = 0
+    this.#retryAt = undefined
     if (gap) this.distrust()
     for (const { kind, name } of changes) {
       if (name === '') continue
@@ -187,12 +191,21 @@ export class BindingCache implements BindingLookup {
     return flight.answer
   }
 
+  /** Sees, at most once in a while and while others are served, whether the directory answers again. */
+  #probe(name: Hostname, retryAt: number): void {
+    const now = this.#options.clock.now()
+    if (now < retryAt) return
+    this.#retryAt = now + this.#limits.retryMs
+    this.#lookUp(name).catch(() => {})
+  }
+
   async #fly(flight: Flight): Promise<Entry | undefined> {
     const { lookups, clock } = this.#options
     try {
       for (let reads = 1; ; reads++) {
         flight.outdated = false
         const binding = await this.#ask(flight.name)
+        this.#retryAt = undefined
         if (flight.outdated && reads < MAX_REREADS) continue
         lookups.directory.value += 1
         return this.#learn(flight, binding)

@@ -244,7 +244,41 @@ describe('while the directory cannot answer', () => {
     expect(lookups.stale.value).toBe(2)
     directory.available = true
     await clock.advance(1_000)
-    await expect(cache.find(APP)).resolves.toMatchObject({ serial: 2 })
+    expect(cache.find(APP)).toMatchObject({ serial: 1 })
+    await clock.advance(0)
+    expect(cache.find(APP)).toMatchObject({ serial: 2 })
+  })
+
+  it('nobody waits for it again who can be served', async () => {
+    const parts = start({ limits: { lookupMs: 500, retryMs: 1_000 } })
+    const { cache, directory, clock } = parts
+    directory.put(aBinding(APP))
+    await cache.find(APP)
+    publish(parts, aBinding(APP, { serial: 2 }))
+    directory.held = true
+    const first = cache.find(APP)
+    await clock.advance(500)
+    await expect(first).resolves.toMatchObject({ serial: 1 })
+    const reads = directory.reads.length
+    for (let tries = 1; tries <= 3; tries++) {
+      await clock.advance(1_500)
+      expect(cache.find(APP)).toMatchObject({ serial: 1 })
+      expect(cache.find(APP)).toMatchObject({ serial: 1 })
+      expect(directory.reads).toHaveLength(reads + tries)
+    }
+  })
+
+  it('a change that arrives says that it answers again', async () => {
+    const parts = start()
+    const { cache, directory } = parts
+    directory.put(aBinding(APP))
+    await cache.find(APP)
+    publish(parts, aBinding(APP, { serial: 2 }))
+    directory.available = false
+    await cache.find(APP)
+    directory.available = true
+    publish(parts, aBinding(APP, { serial: 3 }))
+    await expect(cache.find(APP)).resolves.toMatchObject({ serial: 3 })
   })
 
   it('a fresh binding is served as ever', async () => {
