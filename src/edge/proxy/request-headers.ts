@@ -23,7 +23,8 @@ type Field = 'for' | 'forwarded' | 'via' | 'loop' | 'id' | 'accept' | 'dropped'
 
 /**
  * Fields that we write ourselves. A client's own X-Forwarded-Proto, -Host and -Port, X-Real-IP, CF-…
- * and X-Custos-… are dropped: an origin believes them.
+ * and X-Custos-… are dropped: an origin believes them. So is every one of these written with `_`,
+ * which many origins (CGI, WSGI, Rack, PHP) take for the same field (CVE-2015-0219).
  */
 const FIELDS = new Map<string, Field>([
   ['accept', 'accept'],
@@ -114,6 +115,10 @@ function fieldOf(name: string): Field | undefined {
 }
 
 function knownFieldOf(lower: string): Field | undefined {
+  if (lower.includes('_')) {
+    const field = knownFieldOf(lower.replaceAll('_', '-'))
+    return field === undefined || field === 'accept' ? undefined : 'dropped'
+  }
   return FIELDS.get(lower) ?? (DROPPED_PREFIXES.test(lower) ? 'dropped' : undefined)
 }
 
