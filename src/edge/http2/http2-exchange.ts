@@ -103,14 +103,14 @@ export class Http2Exchange implements Exchange {
     if (!this.#canRespond()) return
     const { status } = head
     const headers = dropConnectionFields(head.headers)
-    if (head.bodyLength >= 0 && status !== 204) {
-      headers.push('content-length', String(head.bodyLength))
-    }
+    // A 205 has no content (RFC 9110 section 15.3.6), and node:http2 would send none of what comes.
+    const bodyLength = status === 205 ? 0 : head.bodyLength
+    if (bodyLength >= 0 && status !== 204) headers.push('content-length', String(bodyLength))
     headers.unshift(':status', String(status))
-    const endStream = head.bodiless || head.bodyLength === 0
+    const endStream = head.bodiless || bodyLength === 0
     // Also where none come: node:http2 ends a stream properly before it resets it, and a client would
     // take a truncated body for a whole one. With trailers pending the end is only sent when we say.
-    const waitForTrailers = head.bodyLength < 0 && !endStream
+    const waitForTrailers = bodyLength < 0 && !endStream
     this.#waitsForTrailers = waitForTrailers
     if (waitForTrailers) this.#stream.once('wantTrailers', () => this.#sendTrailers())
     this.#stream.respond(headers, { endStream, waitForTrailers })

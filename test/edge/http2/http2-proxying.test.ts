@@ -97,6 +97,15 @@ describe('HTTP/2 proxying', () => {
     expect(hints).toContain('link')
   })
 
+  it('leaves out the content of a 205, which has none', async () => {
+    const origin = await startRawOrigin((socket) => {
+      socket.write('HTTP/1.1 205 Reset Content\r\nContent-Length: 2\r\n\r\nok')
+    })
+    const client = await dial(await edgeFor(origin))
+    const answer = await client.request({})
+    expect(answer).toMatchObject({ status: 205, body: '', headers: { 'content-length': '0' } })
+  })
+
   it('passes bodies, trailers and lengths both ways', async () => {
     const edge = await edgeBefore((request, response) => {
       let size = 0
