@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
 
 import { systemClock } from '#lib/clock.ts'
 
@@ -21,7 +22,8 @@ interface Job {
 /**
  * Writers one after the other on one connection, with group commit: those that wait when the first
  * is through join its transaction, each behind a savepoint, and share one commit, which is one
- * flush to the disk. Nobody learns the outcome, good or bad, before that commit; when it fails, all
+ * flush to the disk that holds up the event loop. So a group begins a turn of the loop after its
+ * first, with all that came in meanwhile. Nobody learns the outcome, good or bad, before that commit; when it fails, all
  * of the group fail.
  */
 export class TransactionQueue {
@@ -50,7 +52,10 @@ export class TransactionQueue {
   async #runAll(): Promise<void> {
     if (this.#isRunning) return
     this.#isRunning = true
-    while (this.#waiting.length > 0) await this.#runGroup()
+    while (this.#waiting.length > 0) {
+      await setImmediate()
+      await this.#runGroup()
+    }
     this.#isRunning = false
   }
 
