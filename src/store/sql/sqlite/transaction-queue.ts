@@ -23,8 +23,8 @@ interface Job {
  * Writers one after the other on one connection, with group commit: those that wait when the first
  * is through join its transaction, each behind a savepoint, and share one commit, which is one
  * flush to the disk that holds up the event loop. So a group begins a turn of the loop after its
- * first, with all that came in meanwhile. Nobody learns the outcome, good or bad, before that commit; when it fails, all
- * of the group fail.
+ * first, with all that came in meanwhile. Nobody learns the outcome, good or bad, before that
+ * commit; when it fails, all of the group fail.
  */
 export class TransactionQueue {
   readonly #db: DatabaseSync
