@@ -24,3 +24,18 @@ export function parseAuthority(text: string): Authority | undefined {
   if (port !== undefined && port > 65_535) return undefined
   return { hostname: normaliseServerName(match[1]), port }
 }
+
+/** Remembers the last authority: on one connection it is nearly always the same. */
+export class AuthorityReader {
+  #text: string | undefined
+  #authority: Authority | undefined
+
+  /** As `parseAuthority`. */
+  read(text: string): Authority | undefined {
+    if (text !== this.#text) {
+      this.#authority = parseAuthority(text)
+      this.#text = text
+    }
+    return this.#authority
+  }
+}

@@ -73,8 +73,11 @@ export interface Exchange {
   respond(head: ResponseHead): void
   /** Grants the WebSocket handshake; from now on body bytes are the tunnel's, both ways. */
   switchProtocols(headers: RawHeaders): void
-  /** @returns false where the client is slow: wait for `onDrain` */
-  write(chunk: Uint8Array): boolean
+  /**
+   * @param onTaken called later, once the bytes are not needed any more; perhaps never
+   * @returns false where the client is slow: wait for `onDrain`
+   */
+  write(chunk: Uint8Array, onTaken?: () => void): boolean
   /** Ends the body, with its last piece and trailers if any. */
   end(chunk?: Uint8Array, trailers?: RawHeaders): void
   /** Breaks the exchange off so that the client sees it: never a well-formed end. */

@@ -21,8 +21,6 @@ export interface HttpLimits {
   clientStalledMs: number
   /** An HTTP/1.1 connection between requests. @default 75 s */
   keepAliveMs: number
-  /** Requests that may wait behind the running one on an HTTP/1.1 connection. @default 100 */
-  maxPipelined: number
   /** How long an answered request may go on sending its body before it is cut off. @default 5 s */
   lingerMs: number
   /** How many bytes of it. @default 4 MiB */
@@ -80,7 +78,6 @@ export const DEFAULT_HTTP_LIMITS: Readonly<HttpLimits> = Object.freeze({
   requestBodyIdleMs: 60_000,
   clientStalledMs: 60_000,
   keepAliveMs: 75_000,
-  maxPipelined: 100,
   lingerMs: 5_000,
   lingerBytes: 4 * 1024 * 1024,
   drainFreshMs: 1_000,

@@ -1,11 +1,17 @@
 import type { Duplex } from 'node:stream'
 
+import { AuthorityReader } from '../authority.ts'
 import type { Connection } from '../connection.ts'
-import type { ProxyError } from '../error.ts'
-import type { ExchangeListener } from '../exchange.ts'
+import { toProxyError, type ProxyError, type ProxyErrorKind } from '../error.ts'
+import type { ExchangeListener, RawHeaders } from '../exchange.ts'
 import type { HttpLimits } from '../http-limits.ts'
+import { renderErrorResponse } from '../proxy/error-response.ts'
 import type { Sweeper, Timed } from '../sweeper.ts'
-import type { Http1Exchange, Http1Owner } from './http1-exchange.ts'
+import { endToEndTrailers } from '../trailers.ts'
+import { Http1Exchange, type Http1Owner } from './http1-exchange.ts'
+import { renderHead } from './render-head.ts'
+import { readRequestHead, type Http1HeadRules, type RawRequestHead } from './request-head.ts'
+import { RequestParser, type RequestSink } from './request-parser.ts'
 
 /** What all connections of a server share. */
 export interface Http1Host {
@@ -13,129 +19,258 @@ export interface Http1Host {
   readonly limits: HttpLimits
   readonly sweeper: Sweeper
   readonly isDraining: boolean
+  /** Now, as Date says it. */
+  dateText(): string
+  onRefused(kind: ProxyErrorKind, connection: Connection): void
+  onClosed(connection: Http1Connection): void
 }
 
 /**
- * One connection: its exchanges run one at a time, in order, whatever a client sends ahead
- * (pipelining): the origin's answers could not be sent down out of order anyway.
+ * The life of a connection:
+ *
+ *   head ──▶ answer ──▶ linger ──▶ head …       `linger` only while the answered request's body still comes
+ *              └──▶ close, from any of them: we have said our last, the client may still be sending
  */
-export class Http1Connection implements Http1Owner, Timed {
-  readonly socket: Duplex & { bytesRead?: number }
+type Stage = 'head' | 'answer' | 'linger' | 'close'
+
+/**
+ * One connection: its requests are answered one at a time, in order. What a client sends ahead is not
+ * read: of one read at most, it waits here, and the rest where it costs only the client.
+ */
+export class Http1Connection implements Http1Owner, RequestSink, Timed {
+  readonly socket: Duplex
   readonly connection: Connection
-  deadline = Infinity
-  isRefused = false
+  deadline: number
   readonly #host: Http1Host
-  readonly #waiting: Http1Exchange[] = []
-  readonly #bytesAtStart: number
-  #running: Http1Exchange | undefined
-  #isTunnel = false
-  #isEnding = false
+  readonly #rules: Http1HeadRules
+  readonly #parser: RequestParser
+  #stage: Stage = 'head'
+  #exchange: Http1Exchange | undefined
+  /** Read in this turn, to be handled. */
+  #fresh: Http1Exchange | undefined
+  /** Bytes that came and cannot be read yet. */
+  #ahead: Buffer | undefined
+  #isReading = false
+  #isPaused = false
+  #isBroken = false
+  #anyReceived = false
+  /** The deadline is that of a head on its way. */
+  #isHeadTimed = true
   #served = 0
+  /** Bytes taken only to be thrown away. */
+  #discarded = 0
 
   constructor(socket: Duplex, connection: Connection, host: Http1Host) {
+    const { limits, sweeper } = host
     this.socket = socket
     this.connection = connection
     this.#host = host
-    this.#bytesAtStart = this.socket.bytesRead ?? 0
+    this.#rules = {
+      connection,
+      maxRequestHeaders: limits.maxRequestHeaders,
+      authorities: new AuthorityReader(),
+    }
+    this.#parser = new RequestParser(this, limits.maxRequestHeadBytes)
+    this.deadline = sweeper.now() + limits.requestHeadMs
+    sweeper.add(this)
+    this.#listen()
   }
 
   get isDraining(): boolean {
     return this.#host.isDraining
   }
 
-  get isIdle(): boolean {
-    return this.#running === undefined && !this.#isTunnel
-  }
-
-  /** Not one byte came since it was accepted. */
-  get isSilent(): boolean {
-    return this.#served === 0 && (this.socket.bytesRead ?? 0) === this.#bytesAtStart
-  }
-
-  take(exchange: Http1Exchange): void {
-    if (this.#isEnding) return
-    if (this.isIdle) return this.#start(exchange)
-    this.#waiting.push(exchange)
-    if (this.#waiting.length > this.#host.limits.maxPipelined) this.socket.destroy()
-  }
-
-  becomeTunnel(): void {
-    this.#isTunnel = true
-    this.#stopWatch()
-  }
-
-  /** What comes on the connection is broken. */
-  fail(error: ProxyError): void {
-    const running = this.#running
-    if (running && !running.isRequestComplete) running.fail(error)
-    // The broken request is one behind: what runs is cut off with it, as it may be part of an attack.
-    else this.socket.destroy()
-  }
-
-  onExchangeClosed(exchange: Http1Exchange): void {
-    if (this.#running !== exchange) return
-    this.#running = undefined
-    if (exchange.endsConnection) {
-      this.#isEnding = true
-      this.#waiting.length = 0
-    }
-    if (this.socket.destroyed) return
-    if (!exchange.isRequestComplete) this.#linger(exchange)
-    const next = this.#waiting.shift()
-    if (next) this.#start(next)
-    else if (this.isDraining) this.#close()
+  dateText(): string {
+    return this.#host.dateText()
   }
 
   /** Idle: closed. Fresh: the request on its way is still served, if it comes soon. */
   drain(): void {
-    if (!this.isIdle) return
-    if (this.#served > 0) return this.#close()
-    this.#watch(this.#host.limits.drainFreshMs)
+    if (this.#stage !== 'head') return
+    if (this.#served > 0 && !this.#parser.hasPartialHead) return this.#end()
+    if (!this.#anyReceived) this.#setDeadline(this.#host.limits.drainFreshMs)
   }
 
   onDeadline(): void {
-    this.#stopWatch()
-    if (this.isIdle) this.socket.destroy()
+    if (this.#stage !== 'head') return void this.socket.destroy()
+    if (this.#parser.hasPartialHead) return this.#refuse('header_timeout')
+    // Nobody asked: a 408 out of the blue confuses clients that keep spare connections.
+    if (!this.#anyReceived && !this.isDraining)
+      this.#host.onRefused('header_timeout', this.connection)
+    this.socket.destroy()
   }
 
-  onSocketClose(): void {
-    this.#stopWatch()
-    this.#waiting.length = 0
-  }
+  // What the parser says.
 
-  #start(exchange: Http1Exchange): void {
-    this.#stopWatch()
-    this.#running = exchange
+  onHead(raw: RawRequestHead): number {
+    const head = readRequestHead(raw, this.#rules)
+    this.#stage = 'answer'
+    this.deadline = Infinity
+    this.#isHeadTimed = false
     this.#served++
-    this.#host.handle(exchange)
+    this.#exchange = this.#fresh = new Http1Exchange(raw, head, this)
+    return head.bodyLength
+  }
+
+  onBody(piece: Buffer): void {
+    if (this.#stage === 'answer') this.#exchange?.deliver(piece)
+  }
+
+  onComplete(trailers: RawHeaders): void {
+    if (this.#stage === 'linger') this.#awaitHead()
+    else this.#exchange?.complete(endToEndTrailers(trailers))
+  }
+
+  // What the exchange says.
+
+  onAppetite(): void {
+    this.#read()
+  }
+
+  onAnswered(exchange: Http1Exchange): void {
+    if (this.#exchange !== exchange || this.#stage !== 'answer') return
+    this.#exchange = undefined
+    if (exchange.endsConnection) return this.#closeGently(exchange)
+    if (exchange.isRequestComplete) this.#awaitHead()
+    else this.#linger()
+    this.#read()
+  }
+
+  #listen(): void {
+    const { socket } = this
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('drain', () => this.#exchange?.onDrain())
+    socket.on('error', () => {}) // 'close' follows
+    socket.once('end', () => this.#onEnd())
+    socket.once('close', () => this.#onClose())
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#anyReceived = true
+    if (this.#stage === 'linger' || this.#stage === 'close') {
+      this.#discarded += chunk.length
+      if (this.#discarded > this.#host.limits.lingerBytes) return void this.socket.destroy()
+    }
+    this.#ahead = this.#ahead ? Buffer.concat([this.#ahead, chunk]) : chunk
+    this.#read()
+  }
+
+  /** The client sends no more; what it asked for may still be under way. */
+  #onEnd(): void {
+    const exchange = this.#exchange
+    if (exchange?.isTunnel) exchange.complete([])
+    // What was answered is still sent; an answer on its way has nobody who would wait for it.
+    else if (exchange && !exchange.isEnded) this.socket.destroy()
+  }
+
+  #onClose(): void {
+    const exchange = this.#exchange
+    this.#exchange = undefined
+    this.#ahead = undefined
+    this.#stage = 'close'
+    this.#host.sweeper.delete(this)
+    exchange?.onSocketClose()
+    this.#host.onClosed(this)
+  }
+
+  /** Reads as far as what came may be read now, and stops the socket where something is left. */
+  #read(): void {
+    if (this.#isReading) return
+    this.#isReading = true
+    try {
+      while (this.#ahead !== undefined && this.#mayRead()) this.#readOn(this.#ahead)
+    } catch (error) {
+      this.#onBroken(toProxyError(error))
+    }
+    this.#isReading = false
+    this.#regulate()
+  }
+
+  #readOn(bytes: Buffer): void {
+    this.#ahead = undefined
+    if (this.#stage === 'close' || this.#isBroken) return
+    if (this.#exchange?.isTunnel) return this.#exchange.deliver(bytes)
+    const next = this.#parser.step(bytes, 0)
+    if (next < bytes.length) this.#ahead = bytes.subarray(next)
+    const fresh = this.#fresh
+    this.#fresh = undefined
+    if (fresh) this.#host.handle(fresh)
+  }
+
+  #mayRead(): boolean {
+    const exchange = this.#exchange
+    if (this.#stage !== 'answer' || this.#isBroken || exchange === undefined) return true
+    return exchange.isHungry && (exchange.isTunnel || !exchange.isRequestComplete)
+  }
+
+  #regulate(): void {
+    const mustPause = this.#ahead !== undefined
+    if (mustPause !== this.#isPaused) {
+      this.#isPaused = mustPause
+      if (mustPause) this.socket.pause()
+      else this.socket.resume()
+    }
+    if (this.#stage !== 'head' || this.#isHeadTimed || !this.#parser.hasPartialHead) return
+    this.#isHeadTimed = true
+    this.#setDeadline(this.#host.limits.requestHeadMs)
+  }
+
+  #onBroken(error: ProxyError): void {
+    this.#isBroken = true
+    this.#ahead = undefined
+    if (this.#stage === 'head') this.#refuse(error.kind)
+    else if (this.#stage === 'answer') this.#exchange?.fail(error)
+    else this.socket.destroy()
+  }
+
+  /** Answers what never became an exchange, and closes. */
+  #refuse(kind: ProxyErrorKind): void {
+    this.#host.onRefused(kind, this.connection)
+    const { head, body } = renderErrorResponse(kind, {})
+    const { headers } = head
+    headers.push('Content-Length', String(body.length), 'Date', this.dateText())
+    headers.push('Connection', 'close')
+    this.socket.write(renderHead(head) + body.toString('latin1'), 'latin1')
+    this.#closeGently()
+  }
+
+  #awaitHead(): void {
+    const { limits } = this.#host
+    this.#stage = 'head'
+    if (this.isDraining && this.#ahead === undefined) return this.#end()
+    this.#isHeadTimed = false
+    this.#setDeadline(limits.keepAliveMs)
   }
 
   /**
-   * The client is answered, but goes on sending its body: it may finish within bounds, so that it gets
-   * to read the answer (a reset would take it away), and is cut off beyond.
+   * The client is answered, but goes on sending its body: it may finish within bounds, and is cut off
+   * beyond.
    */
-  #linger(exchange: Http1Exchange): void {
-    const { lingerMs, lingerBytes } = this.#host.limits
-    const limit = exchange.bytesIn + lingerBytes
-    this.#watch(lingerMs)
-    const onBytes = (total: number): void => {
-      if (total > limit) this.socket.destroy()
-    }
-    exchange.linger(onBytes, () => this.#stopWatch())
+  #linger(): void {
+    this.#stage = 'linger'
+    this.#setDeadline(this.#host.limits.lingerMs)
   }
 
-  #close(): void {
+  /**
+   * Ends our side. Where more may be coming it is still taken for a while: a reset would take from the
+   * client what we said last (RFC 9112 section 9.6).
+   */
+  #closeGently(exchange?: Http1Exchange): void {
+    if (exchange?.isRequestComplete && this.#ahead === undefined && !this.#isBroken)
+      return this.#end()
+    this.#stage = 'close'
+    this.#setDeadline(this.#host.limits.lingerMs)
+    this.socket.end()
+    this.#read()
+  }
+
+  #end(): void {
+    this.#stage = 'close'
+    this.#setDeadline(this.#host.limits.lingerMs)
     this.socket.end(() => this.socket.destroy())
   }
 
-  #watch(ms: number): void {
+  #setDeadline(ms: number): void {
     this.deadline = this.#host.sweeper.now() + ms
-    this.#host.sweeper.add(this)
-  }
-
-  #stopWatch(): void {
-    if (this.deadline === Infinity) return
-    this.deadline = Infinity
-    this.#host.sweeper.delete(this)
   }
 }

@@ -1,26 +1,37 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 
 import type { Hostname } from '#domain/hostname.ts'
 
 import type { Connection } from '../connection.ts'
-import { ProxyError, type ProxyErrorKind } from '../error.ts'
-import type { Exchange, ExchangeHandler, RawHeaders, ResponseHead } from '../exchange.ts'
-import type { RequestHead } from '../request-head.ts'
-import { endToEndTrailers } from '../trailers.ts'
+import { ProxyError } from '../error.ts'
+import {
+  renderFields,
+  type Exchange,
+  type ExchangeHandler,
+  type RawHeaders,
+  type ResponseHead,
+} from '../exchange.ts'
+import { renderHead } from './render-head.ts'
+import type { Http1RequestHead, RawRequestHead } from './request-head.ts'
 
 /** What the exchange asks of the connection that it runs on. */
 export interface Http1Owner {
+  readonly socket: Duplex
   readonly connection: Connection
   /** The response is to say Connection: close. */
   readonly isDraining: boolean
+  /** Now, as Date says it. */
+  dateText(): string
+  /** Body bytes are wanted, or no more. */
+  onAppetite(): void
   /** The response is done; the request's body may still be coming. */
-  onExchangeClosed(exchange: Http1Exchange): void
+  onAnswered(exchange: Http1Exchange): void
 }
 
-/** After these what follows on the connection cannot be trusted to be a request. */
-const CLOSING = new Set<ProxyErrorKind>(['bad_request', 'bad_framing', 'bad_host'])
+/** Up to here a piece is put into one string, one write and one TLS record with what stands before it. */
+const SMALL_PIECE_BYTES = 8192
 
-/** An HTTP/1.1 exchange on top of node:http's message objects. */
+/** An HTTP/1.1 or 1.0 exchange; after a granted WebSocket handshake, a tunnel. */
 export class Http1Exchange implements Exchange {
   readonly connection: Connection
   readonly httpVersion: '1.0' | '1.1'
@@ -32,33 +43,37 @@ export class Http1Exchange implements Exchange {
   readonly bodyLength: number
   readonly expectsContinue: boolean
   readonly acceptsTrailers: boolean
-  readonly wantsWebSocket = false
+  readonly wantsWebSocket: boolean
   readonly problem: ProxyError | undefined
   bytesIn = 0
   bytesOut = 0
+  /** The whole request has been read off the connection. */
+  isRequestComplete: boolean
   /** No request may follow on the connection. */
-  endsConnection = false
-  /** Set by the connection once the response is done and body bytes are only counted. */
-  onLingeringBytes: ((total: number) => void) | undefined
-  readonly #request: IncomingMessage
-  readonly #response: ServerResponse
+  endsConnection: boolean
+  isTunnel = false
+  /** Body bytes may be delivered. */
+  isHungry = false
   readonly #owner: Http1Owner
+  readonly #socket: Duplex
   #handler: ExchangeHandler | undefined
-  #isReading = false
+  /** What is to be written before the next piece: the head, until it is written. */
+  #unsent = ''
+  #isHeadGiven = false
+  #isChunked = false
   #isContinued = false
   #isEnded = false
+  /** Of the pieces under way, in order: who is told once one is taken. */
+  readonly #taking: ((() => void) | undefined)[] = []
+  /** The response is done once the last piece under way is. */
+  #endsWithPiece = false
 
-  constructor(
-    messages: { request: IncomingMessage; response: ServerResponse },
-    head: RequestHead,
-    owner: Http1Owner,
-  ) {
-    this.#request = messages.request
-    this.#response = messages.response
+  constructor(raw: RawRequestHead, head: Http1RequestHead, owner: Http1Owner) {
     this.#owner = owner
+    this.#socket = owner.socket
     this.connection = owner.connection
-    this.httpVersion = messages.request.httpVersionMinor === 0 ? '1.0' : '1.1'
-    this.method = messages.request.method ?? ''
+    this.httpVersion = raw.version
+    this.method = raw.method
     this.hostname = head.hostname
     this.authority = head.authority
     this.path = head.path
@@ -66,13 +81,11 @@ export class Http1Exchange implements Exchange {
     this.bodyLength = head.bodyLength
     this.expectsContinue = head.expectsContinue
     this.acceptsTrailers = head.acceptsTrailers
+    this.wantsWebSocket = head.wantsWebSocket
     this.problem = head.problem
-    this.#response.once('close', () => this.#onResponseClose())
-  }
-
-  /** The whole request has been read off the connection. */
-  get isRequestComplete(): boolean {
-    return this.#request.complete || this.bodyLength === 0
+    this.isRequestComplete = head.bodyLength === 0
+    // Whoever asks for a handshake and does not get it has no further request ready.
+    this.endsConnection = !head.keepAlive || head.wantsWebSocket
   }
 
   open(handler: ExchangeHandler): void {
@@ -80,121 +93,207 @@ export class Http1Exchange implements Exchange {
   }
 
   read(): void {
-    if (this.#isReading || this.bodyLength === 0) return
-    this.#isReading = true
-    this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
-    this.#request.once('end', () => {
-      this.#handler?.onRequestEnd(endToEndTrailers(this.#request.rawTrailers))
-    })
+    this.resume()
   }
 
   pause(): void {
-    this.#request.pause()
+    this.isHungry = false
+    this.#owner.onAppetite()
   }
 
   resume(): void {
-    this.#request.resume()
+    this.isHungry = true
+    this.#owner.onAppetite()
   }
 
   inform(status: number, headers: RawHeaders): void {
-    if (this.httpVersion === '1.0' || this.#response.headersSent || this.#isEnded) return
+    if (this.httpVersion === '1.0' || this.#isHeadGiven || this.#isEnded) return
     if (status === 100) {
       this.#isContinued = true
-      this.#response.writeContinue()
-    } else if (status === 102) this.#response.writeProcessing()
-    else if (status === 103) this.#response.writeEarlyHints(linksOf(headers))
+      this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+    } else if (status === 103) {
+      const head = { status, reason: 'Early Hints', headers: linksOf(headers) }
+      this.#socket.write(renderHead(head), 'latin1')
+    }
   }
 
   respond(head: ResponseHead): void {
-    if (this.#isEnded || this.#response.headersSent) return
-    const { headers } = head
-    if (head.bodyLength >= 0 && head.status !== 204) {
-      headers.push('Content-Length', String(head.bodyLength))
-    }
-    if (this.#isLast()) this.#response.shouldKeepAlive = false
-    if (!this.#response.shouldKeepAlive) this.endsConnection = true
-    // Persistence goes without saying in HTTP/1.1 (RFC 9112 section 9.3).
-    else if (this.#response.shouldKeepAlive && this.httpVersion === '1.1') {
-      this.#response.removeHeader('Connection')
-    }
-    this.#response.writeHead(head.status, head.reason, headers)
+    if (this.#isEnded || this.#isHeadGiven) return
+    this.#isHeadGiven = true
+    this.#applyFraming(head)
+    this.#unsent = renderHead(head)
+    // The body often comes within the same turn, and then goes into the same write.
+    process.nextTick(flush, this)
   }
 
-  switchProtocols(): void {
-    throw new ProxyError('internal', 'Cannot switch protocols: not asked for')
+  switchProtocols(headers: RawHeaders): void {
+    if (!this.wantsWebSocket) {
+      throw new ProxyError('internal', 'Cannot switch protocols: not asked for')
+    }
+    headers.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
+    const head = { status: 101, reason: 'Switching Protocols', headers }
+    this.#isHeadGiven = true
+    this.isTunnel = true
+    this.#socket.write(renderHead(head), 'latin1')
+    this.resume()
   }
 
-  write(chunk: Uint8Array): boolean {
-    if (this.#isEnded) return true
+  write(chunk: Uint8Array, onTaken?: () => void): boolean {
+    if (this.#isEnded || chunk.length === 0) return true
     this.bytesOut += chunk.length
-    const isTaken = this.#response.write(chunk)
-    if (!isTaken) this.#response.once('drain', () => this.#handler?.onDrain())
+    const before = this.#takeUnsent(chunk.length)
+    const after = this.#isChunked ? '\r\n' : ''
+    if (before === '' && after === '') return this.#writePiece(chunk, onTaken)
+    if (chunk.length <= SMALL_PIECE_BYTES && !onTaken) {
+      return this.#socket.write(before + textOf(chunk) + after, 'latin1')
+    }
+    this.#socket.cork()
+    if (before !== '') this.#socket.write(before, 'latin1')
+    let isTaken = this.#writePiece(chunk, onTaken)
+    if (after !== '') isTaken = this.#socket.write(after, 'latin1')
+    this.#socket.uncork()
     return isTaken
   }
 
-  end(chunk?: Uint8Array, trailers?: RawHeaders): void {
+  end(chunk?: Uint8Array, trailers: RawHeaders = []): void {
     if (this.#isEnded) return
+    const short = chunk && chunk.length <= SMALL_PIECE_BYTES ? chunk : undefined
+    if (chunk && !short) this.write(chunk)
+    let text = this.#takeUnsent(short?.length ?? 0)
+    if (short && short.length > 0) {
+      this.bytesOut += short.length
+      text += this.#isChunked ? `${textOf(short)}\r\n` : textOf(short)
+    }
+    if (this.#isChunked) text += `0\r\n${renderFields(trailers)}\r\n`
     this.#isEnded = true
-    if (trailers && trailers.length > 0) this.#response.addTrailers(pairs(trailers))
-    if (chunk === undefined || chunk.length === 0) return void this.#response.end()
-    this.bytesOut += chunk.length
-    this.#response.end(chunk)
+    if (this.isTunnel) this.#socket.end(text, 'latin1', () => this.#socket.destroy())
+    else if (text !== '') this.#socket.write(text, 'latin1', this.#onWritten)
+    else if (this.#taking.length === 0) process.nextTick(this.#onWritten)
+    else this.#endsWithPiece = true
   }
 
   reset(): void {
     this.#isEnded = true
     this.endsConnection = true
-    this.#request.socket.destroy()
+    this.#socket.destroy()
   }
 
-  /** The connection found the body, or what follows it, broken. */
+  // What the connection says.
+
+  deliver(chunk: Uint8Array): void {
+    this.bytesIn += chunk.length
+    this.#handler?.onRequestData(chunk)
+  }
+
+  complete(trailers: RawHeaders): void {
+    this.isRequestComplete = true
+    if (this.bodyLength !== 0 || this.isTunnel) this.#handler?.onRequestEnd(trailers)
+  }
+
+  /** The connection found the body broken. */
   fail(error: ProxyError): void {
-    this.#response.shouldKeepAlive = false
     this.endsConnection = true
     this.#handler?.onRequestError(error)
   }
 
-  /** Reads what is left of the body, and throws it away. */
-  linger(onBytes: (total: number) => void, onEnd: () => void): void {
-    this.onLingeringBytes = onBytes
-    this.#request.once('end', onEnd)
-    if (!this.#isReading) this.#request.on('data', (chunk: Uint8Array) => this.#onData(chunk))
-    this.#isReading = true
-    this.#request.resume()
+  onDrain(): void {
+    this.#handler?.onDrain()
   }
 
-  /** No request can follow: we are going, the next one could not be told apart, or a body may come. */
-  #isLast(): boolean {
-    if (this.#owner.isDraining) return true
-    if (this.problem && CLOSING.has(this.problem.kind)) return true
-    return this.expectsContinue && !this.#isContinued
+  /** The whole response has been given to the socket. */
+  get isEnded(): boolean {
+    return this.#isEnded
   }
 
-  #onData(chunk: Uint8Array): void {
-    this.bytesIn += chunk.length
-    if (this.onLingeringBytes) this.onLingeringBytes(this.bytesIn)
-    else this.#handler?.onRequestData(chunk)
+  onSocketClose(): void {
+    this.#close(this.isTunnel && this.#socket.writableFinished)
   }
 
-  #onResponseClose(): void {
+  /** Sends the head where no piece of the body came to take it along. */
+  flush(): void {
+    if (this.#unsent === '' || this.#isEnded) return
+    this.#socket.write(this.#unsent, 'latin1')
+    this.#unsent = ''
+  }
+
+  /** A failed write is told by the end of the socket. */
+  readonly #onWritten = (error?: Error | null): void => {
+    if (error) return
+    this.#close(true)
+    this.#owner.onAnswered(this)
+  }
+
+  readonly #onPieceWritten = (error?: Error | null): void => {
+    const onTaken = this.#taking.shift()
+    if (error) return
+    onTaken?.()
+    if (this.#endsWithPiece && this.#taking.length === 0) this.#onWritten()
+  }
+
+  #close(completed: boolean): void {
     this.#isEnded = true
     const handler = this.#handler
     this.#handler = undefined
-    handler?.onClose(this.#response.writableFinished)
-    this.#owner.onExchangeClosed(this)
+    handler?.onClose(completed)
+  }
+
+  #applyFraming(head: ResponseHead): void {
+    const { headers } = head
+    if (head.bodyLength >= 0) {
+      if (head.status !== 204) headers.push('Content-Length', String(head.bodyLength))
+    } else if (!head.bodiless && this.httpVersion === '1.1') {
+      this.#isChunked = true
+      headers.push('Transfer-Encoding', 'chunked')
+    } else if (!head.bodiless) this.endsConnection = true
+    if (!hasDate(headers)) headers.push('Date', this.#owner.dateText())
+    if (this.#isLast()) this.endsConnection = true
+    if (this.endsConnection) headers.push('Connection', 'close')
+    // Persistence goes without saying in HTTP/1.1 (RFC 9112 section 9.3).
+    else if (this.httpVersion === '1.0') headers.push('Connection', 'keep-alive')
+  }
+
+  /** No request can follow: we are going, or a body may come that nobody asked for. */
+  #isLast(): boolean {
+    return this.#owner.isDraining || (this.expectsContinue && !this.#isContinued)
+  }
+
+  /** Takes what stands before a piece of the body. */
+  #takeUnsent(length: number): string {
+    const text = this.#unsent
+    this.#unsent = ''
+    return this.#isChunked && length > 0 ? `${text}${length.toString(16)}\r\n` : text
+  }
+
+  #writePiece(chunk: Uint8Array, onTaken: (() => void) | undefined): boolean {
+    this.#taking.push(onTaken)
+    return this.#socket.write(chunk, this.#onPieceWritten)
   }
 }
 
-function linksOf(headers: RawHeaders): { link: string[] } {
-  const link: string[] = []
+function flush(exchange: Http1Exchange): void {
+  exchange.flush()
+}
+
+function textOf(chunk: Uint8Array): string {
+  const { buffer, byteOffset, length } = chunk
+  return Buffer.isBuffer(chunk)
+    ? chunk.toString('latin1')
+    : Buffer.from(buffer, byteOffset, length).toString('latin1')
+}
+
+function hasDate(headers: RawHeaders): boolean {
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() === 'link') link.push(headers[i + 1] ?? '')
+    const name = headers[i]
+    if (name?.length === 4 && name.toLowerCase() === 'date') return true
   }
-  return { link }
+  return false
 }
 
-function pairs(flat: RawHeaders): [string, string][] {
-  const result: [string, string][] = []
-  for (let i = 0; i < flat.length; i += 2) result.push([flat[i] ?? '', flat[i + 1] ?? ''])
-  return result
+/** Early hints are links; other fields of theirs would only be lost in the answer's. */
+function linksOf(headers: RawHeaders): RawHeaders {
+  const links: RawHeaders = []
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() === 'link') links.push('Link', headers[i + 1] ?? '')
+  }
+  return links
 }

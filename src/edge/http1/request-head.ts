@@ -1,4 +1,4 @@
-import { parseAuthority } from '../authority.ts'
+import type { AuthorityReader } from '../authority.ts'
 import { ProxyError, type ProxyErrorKind } from '../error.ts'
 import { UNKNOWN_LENGTH, type RawHeaders } from '../exchange.ts'
 import { checkHost, emptyHead, TARGET, type HeadRules, type RequestHead } from '../request-head.ts'
@@ -6,8 +6,7 @@ import { checkHost, emptyHead, TARGET, type HeadRules, type RequestHead } from '
 export interface RawRequestHead {
   method: string
   target: string
-  /** As the request line says it: `1.1`. */
-  version: string
+  version: '1.0' | '1.1'
   headers: RawHeaders
 }
 
@@ -16,13 +15,31 @@ const LENGTH = /^\d{1,15}$/
 const COMMON_TOKENS = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
 /** CONNECT would make us a forward proxy; TRACE shows a client's headers to scripts. */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE'])
+/** After these the connection is closed. */
+const CLOSING = new Set<ProxyErrorKind>([
+  'bad_request',
+  'bad_framing',
+  'bad_host',
+  'headers_too_large',
+  'method_refused',
+])
+
+/** The head of an HTTP/1.1 request: what it says of the connection too. */
+export interface Http1RequestHead extends RequestHead {
+  /** Another request may follow on the connection, as far as the client is concerned. */
+  keepAlive: boolean
+}
+
+export interface Http1HeadRules extends HeadRules {
+  authorities: AuthorityReader
+}
 
 /**
  * Reads a request head that the parser accepted, with the rules that a parser leaves to its caller.
  * A head that breaks one still gives a `RequestHead`, with the reason in `problem`.
  */
-export function readRequestHead(raw: RawRequestHead, rules: HeadRules): RequestHead {
-  const head = emptyHead(raw.target)
+export function readRequestHead(raw: RawRequestHead, rules: Http1HeadRules): Http1RequestHead {
+  const head: Http1RequestHead = { ...emptyHead(raw.target), keepAlive: raw.version === '1.1' }
   const fields = new ConnectionFields()
   const { headers } = raw
   for (let i = 0; i < headers.length; i += 2) {
@@ -32,19 +49,33 @@ export function readRequestHead(raw: RawRequestHead, rules: HeadRules): RequestH
   }
   const kind = applyFields(head, raw, { fields, rules })
   if (kind !== undefined) head.problem = new ProxyError(kind, 'Cannot serve request head')
+  if (kind !== undefined && CLOSING.has(kind)) giveUp(head)
   return head
 }
 
+/** What follows such a head on the connection cannot be trusted to be a request, nor to be its body. */
+function giveUp(head: Http1RequestHead): void {
+  head.keepAlive = false
+  head.bodyLength = 0
+  head.expectsContinue = false
+}
+
 /** Whether an upgrade may be granted: RFC 6455 section 4.1, and no body to tell apart. */
-export function isWebSocketHandshake(method: string, headers: RawHeaders): boolean {
-  if (method !== 'GET') return false
-  let upgrade = false
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = (headers[i] ?? '').toLowerCase()
-    if (name === 'upgrade') upgrade = /^websocket$/i.test(headers[i + 1] ?? '')
-    else if (name === 'content-length' || name === 'transfer-encoding') return false
-  }
-  return upgrade
+function isWebSocketHandshake(raw: RawRequestHead, fields: ConnectionFields): boolean {
+  if (fields.upgrade === undefined || raw.method !== 'GET' || raw.version !== '1.1') return false
+  if (fields.contentLengths > 0 || fields.transferEncodings > 0) return false
+  return /^websocket$/i.test(fields.upgrade) && hasToken(fields.connection, 'upgrade')
+}
+
+function hasToken(list: string | undefined, token: string): boolean {
+  return list !== undefined && tokensOf(list).includes(token)
+}
+
+function tokensOf(list: string): string[] {
+  return list
+    .toLowerCase()
+    .split(',')
+    .map((token) => token.trim())
 }
 
 /** The fields that end at this connection, or that say how long the message is. */
@@ -128,29 +159,27 @@ function takeFourteen(lower: string, value: string, fields: ConnectionFields): b
 
 interface Judged {
   fields: ConnectionFields
-  rules: HeadRules
+  rules: Http1HeadRules
 }
 
 /** Fills the head in. @returns the first rule that is broken */
 function applyFields(
-  head: RequestHead,
+  head: Http1RequestHead,
   raw: RawRequestHead,
   { fields, rules }: Judged,
 ): ProxyErrorKind | undefined {
   if (raw.headers.length > rules.maxRequestHeaders * 2) return 'headers_too_large'
-  if (raw.version !== '1.1' && raw.version !== '1.0') return 'bad_request'
   if (REFUSED_METHODS.has(raw.method)) return 'method_refused'
   const framing = applyFraming(head, raw, fields)
   if (framing !== undefined) return framing
+  if (fields.connection !== undefined) applyConnection(head, fields.connection)
+  const expectation = raw.version === '1.1' ? fields.expect?.toLowerCase() : undefined
+  head.expectsContinue = expectation === '100-continue'
+  head.acceptsTrailers = fields.te !== undefined && /(^|[\s,])trailers($|[\s,;])/i.test(fields.te)
+  head.wantsWebSocket = isWebSocketHandshake(raw, fields)
   const target = applyTarget(head, raw, { fields, rules })
   if (target !== undefined) return target
-  if (fields.connection !== undefined) dropNamed(head, fields.connection)
-  head.acceptsTrailers = fields.te !== undefined && /(^|[\s,])trailers($|[\s,;])/i.test(fields.te)
-  head.wantsWebSocket =
-    fields.upgrade !== undefined && isWebSocketHandshake(raw.method, raw.headers)
-  if (fields.expect === undefined || raw.version === '1.0') return undefined
-  head.expectsContinue = fields.expect.toLowerCase() === '100-continue'
-  return head.expectsContinue ? undefined : 'expectation_failed'
+  return expectation === undefined || head.expectsContinue ? undefined : 'expectation_failed'
 }
 
 /** RFC 9112 section 6.3, without its tolerances: what could be read in two ways is refused. */
@@ -178,7 +207,7 @@ function applyTarget(
   { fields, rules }: Judged,
 ): ProxyErrorKind | undefined {
   if (fields.hosts !== 1 || fields.host === undefined) return 'bad_host'
-  const authority = parseAuthority(fields.host)
+  const authority = rules.authorities.read(fields.host)
   if (authority === undefined) return 'bad_host'
   head.authority = fields.host
   head.hostname = authority.hostname
@@ -206,13 +235,11 @@ function applyPath(
 }
 
 /** Fields that Connection names belong to the connection (RFC 9110 section 7.6.1). */
-function dropNamed(head: RequestHead, connection: string): void {
-  if (connection === 'keep-alive' || connection === 'close') return
-  const named = connection
-    .toLowerCase()
-    .split(',')
-    .map((token) => token.trim())
-    .filter((token) => !COMMON_TOKENS.has(token))
+function applyConnection(head: Http1RequestHead, connection: string): void {
+  const tokens = tokensOf(connection)
+  if (tokens.includes('close')) head.keepAlive = false
+  else if (tokens.includes('keep-alive')) head.keepAlive = true
+  const named = tokens.filter((token) => !COMMON_TOKENS.has(token))
   if (named.length === 0) return
   const kept: RawHeaders = []
   for (let i = 0; i < head.headers.length; i += 2) {

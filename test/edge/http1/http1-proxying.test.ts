@@ -154,10 +154,21 @@ describe('HTTP/1.1 proxying', () => {
     expect(most).toBe(1)
   })
 
-  it('ends a connection that pipelines beyond the bound', async () => {
-    const { edge } = await edgeBefore(() => {}, { limits: { maxPipelined: 5 } })
-    const one = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
-    expect(await exchangeRaw(edge.plainPort, one.repeat(10))).toBe('')
+  it('stops reading from a client that sends requests ahead without end', async () => {
+    const { edge } = await edgeBefore(() => {})
+    const socket = connect(edge.plainPort, '127.0.0.1')
+    const request = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
+    const ahead = request.repeat(20_000)
+    let isTaken = true
+    // Loopback buffers grow to a few MB: what goes on beyond them would be held by us.
+    while (isTaken && socket.bytesWritten < 64 * 1024 * 1024) {
+      isTaken = await Promise.race([
+        new Promise<boolean>((resolve) => socket.write(ahead, () => resolve(true))),
+        new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 200)),
+      ])
+    }
+    socket.destroy()
+    expect(isTaken).toBe(false)
   })
 
   it('accepts a target in absolute form for its own host only', async () => {
@@ -256,7 +267,7 @@ describe('responses and requests that end early', () => {
     socket.resume()
     socket.write(`POST / HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 100000000\r\n\r\n`)
     const timer = setInterval(() => socket.write(Buffer.alloc(50_000)), 1)
-    await once(socket, 'close')
+    await new Promise((resolve) => socket.once('close', resolve)) // perhaps by a reset
     clearInterval(timer)
     expect(socket.bytesWritten).toBeLessThan(100_000_000)
   })
