@@ -205,11 +205,12 @@ class EdgeWorker implements Worker {
   }
 
   #withPlainRules(next: ExchangeListener): ExchangeListener {
-    const { directory, clock, publicHttpsPort } = this.#options
+    const { directory, clock, random, publicHttpsPort } = this.#options
     return createPlainRules({
       directory,
       bindings: this.#bindings,
       clock,
+      random,
       answers: this.#metrics.plainAnswers,
       httpsPort: () => publicHttpsPort ?? this.https.port,
       next,

@@ -1,5 +1,6 @@
 import type { Hostname } from '#domain/hostname.ts'
 
+import { escapeHtml, PAGE_SECURITY_POLICY, prefersJson, renderPage } from '../page.ts'
 import type { PlainAnswer } from './plain-answer.ts'
 
 export interface NotReady {
@@ -8,6 +9,7 @@ export interface NotReady {
   missing: readonly string[]
   /** The Accept header of the request. */
   accept: string
+  requestId: string
 }
 
 const RETRY_SECONDS = 30
@@ -16,8 +18,8 @@ const RETRY_SECONDS = 30
  * For a name that points here but is not served yet: tells whoever set it up what is still missing,
  * instead of an error of TLS that says nothing. JSON for programs that ask for it, else a page.
  */
-export function renderNotReady({ hostname, missing, accept }: NotReady): PlainAnswer {
-  const json = /\bapplication\/json\b/i.test(accept) && !/\btext\/html\b/i.test(accept)
+export function renderNotReady(notReady: NotReady): PlainAnswer {
+  const json = prefersJson(notReady.accept)
   const type = json ? 'application/json' : 'text/html'
   return {
     status: 503,
@@ -31,50 +33,41 @@ export function renderNotReady({ hostname, missing, accept }: NotReady): PlainAn
       String(RETRY_SECONDS),
       'Vary',
       'Accept',
+      'X-Content-Type-Options',
+      'nosniff',
       'X-Robots-Tag',
       'noindex',
       'X-Custos-Error',
       'not_ready',
-      ...(json ? [] : ['Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'"]),
+      ...(json ? [] : ['Content-Security-Policy', PAGE_SECURITY_POLICY]),
     ],
-    body: json
-      ? `${JSON.stringify({ error: 'not_ready', hostname, missing })}\n`
-      : renderPage(hostname, missing),
+    body: json ? renderJson(notReady) : renderMissing(notReady),
   }
 }
 
-function renderPage(hostname: Hostname, missing: readonly string[]): string {
+/** The shape of all errors of the edge, and what is missing. */
+function renderJson({ hostname, missing, requestId }: NotReady): string {
+  const error = {
+    error: 'not_ready',
+    status: 503,
+    title: 'Not ready yet',
+    message: 'This host is being set up.',
+    request_id: requestId,
+    hostname,
+    missing,
+  }
+  return `${JSON.stringify(error)}\n`
+}
+
+function renderMissing({ hostname, missing, requestId }: NotReady): string {
   const items = missing.map((sentence) => `<li>${escapeHtml(sentence)}</li>`).join('\n')
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="robots" content="noindex">
-<title>${escapeHtml(hostname)} is not ready yet</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto 0; padding: 0 1rem; color: #222 }
-h1 { font-size: 1.4rem }
-p { color: #555 }
-@media (prefers-color-scheme: dark) { body { background: #181818; color: #eee } p { color: #aaa } }
-</style>
-<h1>${escapeHtml(hostname)} is not ready yet</h1>
-<p>The name points here. Before it can be served:</p>
+  return renderPage({
+    title: `${hostname} is not ready yet`,
+    content: `<p>The name points here. Before it can be served:</p>
 <ul>
 ${items}
 </ul>
-<p>This is checked again and again; nothing needs to be pressed.</p>
-</html>
-`
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+<p>This is checked again and again; nothing needs to be pressed.</p>`,
+    requestId,
+  })
 }

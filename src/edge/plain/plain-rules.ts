@@ -3,9 +3,11 @@ import type { Binding } from '#domain/binding.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { MetricFamily } from '#lib/metrics.ts'
+import type { Random } from '#lib/random.ts'
 
 import type { BindingLookup } from '../connection.ts'
 import type { Exchange, ExchangeHandler, ExchangeListener, RawHeaders } from '../exchange.ts'
+import { requestIdOf } from '../proxy/request-id.ts'
 import { renderNotReady } from './not-ready-page.ts'
 import type { PlainAnswer } from './plain-answer.ts'
 
@@ -21,6 +23,7 @@ export interface PlainRulesOptions {
   directory: Pick<EdgeDirectory, 'findAnswer'>
   bindings: BindingLookup
   clock: Pick<Clock, 'now'>
+  random: Random
   /** Counts answers by kind. */
   answers: MetricFamily<'kind'>
   /** Port of HTTPS as clients reach it; 443 is left out of redirects. */
@@ -101,7 +104,9 @@ class PlainRules {
   #answerNotReady(exchange: Exchange, binding: Binding): void {
     const { hostname, missing } = binding
     const accept = findHeader(exchange.headers, 'accept')
-    this.#send(exchange, 'not-ready', renderNotReady({ hostname, missing, accept }))
+    const requestId = this.#requestIdOf(exchange)
+    const page = renderNotReady({ hostname, missing, accept, requestId })
+    this.#send(exchange, 'not-ready', { ...page, requestId })
   }
 
   /** 308 keeps the method (RFC 9110 section 15.4.9). The name comes from the parser, never raw. */
@@ -113,8 +118,13 @@ class PlainRules {
     this.#send(exchange, 'redirect', { ...rest, headers: ['Location', location, ...headers] })
   }
 
+  #requestIdOf({ headers }: Exchange): string {
+    return requestIdOf(findHeader(headers, 'x-request-id'), this.#options.random)
+  }
+
   #send(exchange: Exchange, kind: PlainAnswerKind, answer: PlainAnswer): void {
     this.#options.answers.cell({ kind }).value += 1
+    const requestId = answer.requestId ?? this.#requestIdOf(exchange)
     const { status, reason, headers } = answer
     const body = Buffer.from(answer.body)
     const bodiless = exchange.method === 'HEAD'
@@ -122,7 +132,7 @@ class PlainRules {
     exchange.respond({
       status,
       reason,
-      headers: [...headers],
+      headers: [...headers, 'X-Request-Id', requestId],
       bodyLength: body.length,
       bodiless,
       trailers: false,

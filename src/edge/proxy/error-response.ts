@@ -1,5 +1,6 @@
 import type { ProxyErrorKind } from '../error.ts'
 import type { ResponseHead } from '../exchange.ts'
+import { PAGE_SECURITY_POLICY, prefersJson, renderPage } from '../page.ts'
 
 interface Presentation {
   status: number
@@ -66,18 +67,21 @@ export function renderErrorResponse(kind: ProxyErrorKind, request: ErrorRequest)
   const isJson = prefersJson(request.accept)
   const text = isJson
     ? renderJson(kind, presentation, request.requestId)
-    : renderPage(presentation, request.requestId)
+    : renderErrorPage(presentation, request.requestId)
   const body = Buffer.from(text)
   const headers = [
     'Content-Type',
     isJson ? 'application/json' : 'text/html; charset=utf-8',
     'Cache-Control',
     'no-store',
+    'Vary',
+    'Accept',
     'X-Content-Type-Options',
     'nosniff',
     'X-Custos-Error',
     kind,
   ]
+  if (!isJson) headers.push('Content-Security-Policy', PAGE_SECURITY_POLICY)
   if (presentation.status === 503) headers.push('Retry-After', '5')
   if (request.requestId !== undefined) headers.push('X-Request-Id', request.requestId)
   return {
@@ -102,12 +106,6 @@ function presentationOf(kind: ProxyErrorKind): Presentation {
   return { status, title, text }
 }
 
-/** JSON where it is named and a page is not: programs name it, browsers name the page. */
-function prefersJson(accept: string | undefined): boolean {
-  if (accept === undefined) return false
-  return /\bjson\b/i.test(accept) && !/\btext\/html\b/i.test(accept)
-}
-
 function renderJson(
   kind: ProxyErrorKind,
   { status, title, text }: Presentation,
@@ -116,17 +114,9 @@ function renderJson(
   return `${JSON.stringify({ error: kind, status, title, message: text, request_id: requestId })}\n`
 }
 
-/** Only a checked request id comes from outside: its characters need no escaping. */
-function renderPage({ status, title, text }: Presentation, requestId: string | undefined): string {
-  const id = requestId === undefined ? '' : `<p><small>Request ${requestId}</small></p>\n`
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${status} ${title}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:15vh auto;padding:0 1em}</style>
-<h1>${status} ${title}</h1>
-<p>${text}</p>
-${id}</html>
-`
+function renderErrorPage(
+  { status, title, text }: Presentation,
+  requestId: string | undefined,
+): string {
+  return renderPage({ title: `${status} ${title}`, content: `<p>${text}</p>`, requestId })
 }

@@ -13,6 +13,7 @@ import { createPlainRules } from '#edge/plain/plain-rules.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { silentLogger as logger } from '#lib/log.ts'
 import { MetricFamily } from '#lib/metrics.ts'
+import { systemRandom as random } from '#lib/random.ts'
 import { memoryDirectory, type MemoryDirectory } from '#test/memory-directory.ts'
 import { rawClient } from '#test/raw-client.ts'
 import { aBinding } from '#test/test-binding.ts'
@@ -51,6 +52,7 @@ beforeAll(async () => {
     directory,
     bindings,
     clock,
+    random,
     answers,
     httpsPort: () => httpsPort,
     next: note,
@@ -199,6 +201,7 @@ describe('a hostname that is not ready yet', () => {
     expect(page.body).toContain('Point &lt;b&gt;waiting.test&lt;/b&gt; at &quot;x&quot; &amp; y.')
     expect(page.body).toContain('<li>Wait.</li>')
     expect(page.body).not.toContain('<b>')
+    expect(page.body).toContain(`Request ${page.headers['x-request-id']}`)
   })
 
   it('gets JSON for a program that asks for it', async () => {
@@ -206,6 +209,10 @@ describe('a hostname that is not ready yet', () => {
     expect(headers['content-type']).toBe('application/json; charset=utf-8')
     expect(JSON.parse(body)).toEqual({
       error: 'not_ready',
+      status: 503,
+      title: 'Not ready yet',
+      message: 'This host is being set up.',
+      request_id: headers['x-request-id'],
       hostname: 'waiting.test',
       missing: ['Point <b>waiting.test</b> at "x" & y.', 'Wait.'],
     })
@@ -276,6 +283,16 @@ describe('what port 80 leaves to the proxy', () => {
 })
 
 describe('what port 80 answered', () => {
+  it.each([
+    ['a redirect', NAME, '/'],
+    ['a page', 'waiting.test', '/'],
+    ['a challenge that nobody has', NAME, '/.well-known/acme-challenge/none'],
+  ])('has an id of its own: %s', async (_what, host, path) => {
+    const [first, second] = [await send({ host, path }), await send({ host, path })]
+    expect(first.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
+    expect(second.headers['x-request-id']).not.toBe(first.headers['x-request-id'])
+  })
+
   it('is counted by kind', () => {
     const kinds = [...answers.entries()].filter(({ cell }) => cell.value > 0)
     expect(kinds.map(({ labels }) => labels.kind).sort()).toEqual([
