@@ -13,8 +13,14 @@ import { MAX_DCV_ATTEMPTS, validationDelayMs } from './validation.ts'
  * `failures` (orders failed since the last success).
  */
 export type Issuance =
-  /** To be ordered at `nextAt`. */
-  | { state: 'scheduled'; nextAt: number; failures: number; problem?: string }
+  /** To be ordered at `nextAt`. `attempts`: looks at the challenges of an order that expired. */
+  | {
+      state: 'scheduled'
+      nextAt: number
+      failures: number
+      attempts?: number
+      problem?: string
+    }
   /** The challenges are shown and answered; we look whether the CA would see them. */
   | {
       state: 'ordered'
@@ -86,6 +92,8 @@ export type IssuanceEvent =
   | { type: 'authorized'; certificateId: string; sealedKey: string }
   | { type: 'signed'; certificateId: string; serial: number; renewAt: number }
   | { type: 'deployed' }
+  /** The CA forgot the order before its challenges were answered: the next shows new ones. */
+  | { type: 'order-expired' }
   /** The order is lost, whatever the reason; a new one at `retryAt`. */
   | { type: 'failed'; problem: string; retryAt: number }
   /** The caller asks to try again now. */
@@ -124,6 +132,8 @@ export function advance(issuance: Issuance, event: IssuanceEvent, now: number): 
       return issuance.state === 'finalizing' ? deploy(event, now) : issuance
     case 'deployed':
       return isDeployable(issuance) ? settle(issuance) : issuance
+    case 'order-expired':
+      return issuance.state === 'ordered' ? reorder(issuance, now) : issuance
     case 'failed':
       return fail(issuance, event)
     case 'restart':
@@ -152,6 +162,7 @@ export function issuanceDueAt(issuance: Issuance): number | undefined {
 }
 
 type Opened = Extract<Issuance, { state: 'ordered' | 'validating' }>
+type Ordered = Extract<Issuance, { state: 'ordered' }>
 type Deploying = Extract<Issuance, { state: 'deploying' }>
 
 function pick({ order, since, failures }: Opened): Pick<Opened, 'order' | 'since' | 'failures'> {
@@ -161,14 +172,16 @@ function pick({ order, since, failures }: Opened): Pick<Opened, 'order' | 'since
 function openOrder(issuance: Issuance, order: Order, now: number): Issuance {
   if (issuance.state !== 'scheduled' && issuance.state !== 'issued') return issuance
   const { failures } = issuance
-  return { state: 'ordered', order, since: now, attempts: 0, nextAt: now, failures }
+  const attempts = issuance.state === 'scheduled' ? (issuance.attempts ?? 0) : 0
+  return { state: 'ordered', order, since: now, attempts, nextAt: now, failures }
 }
 
-function retryValidation(
-  ordered: Extract<Issuance, { state: 'ordered' }>,
-  problem: string,
-  now: number,
-): Issuance {
+/** Neither the back-off nor the time-out begins anew with new tokens. */
+function reorder({ failures, attempts, problem }: Ordered, now: number): Issuance {
+  return { state: 'scheduled', nextAt: now, failures, attempts, ...(problem && { problem }) }
+}
+
+function retryValidation(ordered: Ordered, problem: string, now: number): Issuance {
   const attempts = ordered.attempts + 1
   if (attempts >= MAX_DCV_ATTEMPTS) {
     return { state: 'timed_out', phase: 'validation', since: now, problem }
@@ -201,7 +214,7 @@ function restart(issuance: Issuance, now: number): Issuance {
     case 'ordered':
       return { ...issuance, attempts: 0, nextAt: now }
     case 'scheduled':
-      return { ...issuance, nextAt: now }
+      return { ...issuance, nextAt: now, ...(issuance.attempts && { attempts: 0 }) }
     case 'timed_out':
       return newIssuance(now)
     default:

@@ -50,6 +50,7 @@ const EVENTS: { [T in EventType]: Extract<IssuanceEvent, { type: T }> } = {
   authorized: { type: 'authorized', certificateId: 'new', sealedKey: 'bmV3' },
   signed: { type: 'signed', certificateId: 'new', serial: 9, renewAt: LATER },
   deployed: { type: 'deployed' },
+  'order-expired': { type: 'order-expired' },
   failed: { type: 'failed', problem: 'refused', retryAt: LATER },
   restart: { type: 'restart' },
 }
@@ -65,6 +66,7 @@ const NOTHING: Row = {
   authorized: SAME,
   signed: SAME,
   deployed: SAME,
+  'order-expired': SAME,
   failed: SAME,
   restart: SAME,
 }
@@ -110,6 +112,13 @@ const TABLE: Record<State, Row> = {
     },
     'validation-begun': { state: 'validating', order, since: BEFORE, nextAt: NOW, failures: 2 },
     authorized,
+    'order-expired': {
+      state: 'scheduled',
+      nextAt: NOW,
+      failures: 2,
+      attempts: 5,
+      problem: 'not visible',
+    },
     failed: failed(3),
     restart: { ...STATES.ordered, attempts: 0, nextAt: NOW },
   },
@@ -168,12 +177,20 @@ describe('advance', () => {
     expect(advance(STATES.ordered, EVENTS.authorized, NOW).state).toBe('finalizing')
   })
 
-  it('gives a validation up after the whole schedule, about fourteen and a half days', () => {
-    let issuance = advance(newIssuance(NOW), EVENTS['order-opened'], NOW)
+  it.each([365, 7])('gives up after fourteen and a half days with orders of %d days', (days) => {
+    const lifetime = days * 86_400_000
+    const open = (at: number): IssuanceEvent => ({
+      type: 'order-opened',
+      order: anOrder({ expiresAt: at + lifetime }),
+    })
+    let issuance = advance(newIssuance(NOW), open(NOW), NOW)
     let now = NOW
     let looks = 0
     while (issuance.state === 'ordered') {
       now = issuance.nextAt
+      if (issuance.order.expiresAt <= now) {
+        issuance = advance(advance(issuance, EVENTS['order-expired'], now), open(now), now)
+      }
       issuance = advance(issuance, EVENTS['not-ready'], now)
       looks++
     }
@@ -185,6 +202,12 @@ describe('advance', () => {
       since: now,
       problem: 'still not visible',
     })
+  })
+
+  it('counts looks anew when somebody asks to try again', () => {
+    const expired = advance(STATES.ordered, EVENTS['order-expired'], NOW)
+    const again = advance(advance(expired, EVENTS.restart, NOW), EVENTS['order-opened'], NOW)
+    expect(again).toMatchObject({ state: 'ordered', attempts: 0 })
   })
 
   it('forgets failures once a certificate is signed', () => {

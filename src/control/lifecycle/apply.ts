@@ -1,7 +1,8 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
-import { advance, type ManagedChain } from '#domain/issuance.ts'
+import { advance, type Issuance, type ManagedChain } from '#domain/issuance.ts'
 import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
+import { MAX_DCV_ATTEMPTS, validationDelayMs } from '#domain/validation.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
 import type { StepOutcome } from './issuance-steps.ts'
@@ -17,9 +18,20 @@ export function applyOutcome(
   const chain = record.chains.find((one) => one.keyAlgorithm === keyAlgorithm)
   if (!chain || record.removal) return undefined
   if (outcome.kind === 'signed') return applySigned(record, chain, { outcome, now })
-  const issuance = advance(chain.issuance, outcome.event, now)
+  const issuance = goOnRenewing(chain, advance(chain.issuance, outcome.event, now), now)
   if (issuance === chain.issuance) return undefined
   return { record: replaceChain(record, { ...chain, issuance }) }
+}
+
+/**
+ * A customer who lost the way here may come back while the old certificate is still good: only what
+ * has none is given up (spec section 2.5: attempts go on until the end).
+ */
+function goOnRenewing(chain: ManagedChain, next: Issuance, now: number): Issuance {
+  const isServed = chain.certificate !== undefined && chain.certificate.notAfter > now
+  if (next.state !== 'timed_out' || next === chain.issuance || !isServed) return next
+  const nextAt = now + validationDelayMs(MAX_DCV_ATTEMPTS)
+  return { state: 'scheduled', nextAt, failures: 1, problem: next.problem }
 }
 
 function applySigned(

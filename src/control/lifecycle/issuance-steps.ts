@@ -93,9 +93,7 @@ async function prove(
 ): Promise<StepOutcome> {
   const { record, signal } = step
   const now = deps.clock.now()
-  if (order.expiresAt <= now) {
-    return event({ type: 'failed', problem: 'The order at the CA expired.', retryAt: now })
-  }
+  if (order.expiresAt <= now) return event({ type: 'order-expired' })
   if (order.challenges.length === 0) {
     const progress = await deps.issuer.checkOrder(order, signal)
     if (progress.state === 'ready') return authorize(step, deps)
@@ -179,8 +177,11 @@ function afterIssuerError(
   const failures = 'failures' in issuance ? issuance.failures : 0
   const problem = error.message
   switch (error.kind) {
-    case 'unknown-order':
-      return { type: 'failed', problem, retryAt: now }
+    case 'unknown-order': {
+      // At once, but not for ever: a CA may forget each order as soon as it is opened.
+      const delay = failures === 0 ? 0 : retryDelay(failures, deps)
+      return { type: 'failed', problem, retryAt: now + delay }
+    }
     case 'rejected':
       return { type: 'failed', problem, retryAt: now + retryDelay(failures, deps) }
     case 'rate-limited':

@@ -101,6 +101,7 @@ const issuance = z.discriminatedUnion('state', [
   z.strictObject({
     state: z.literal('scheduled'),
     ...waiting,
+    attempts: z.number().exactOptional(),
     problem: z.string().exactOptional(),
   }),
   z.strictObject({

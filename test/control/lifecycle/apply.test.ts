@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 
 import { applyOutcome, applyOwnership } from '#control/lifecycle/apply.ts'
 import type { StepOutcome } from '#control/lifecycle/issuance-steps.ts'
-import { chainOf } from '#domain/custom-hostname.ts'
+import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
+import { MAX_DCV_ATTEMPTS } from '#domain/validation.ts'
 import {
   aCertificate,
   aHostname,
@@ -57,6 +58,29 @@ describe('applyOutcome', () => {
       renewAt: now,
     }
     expect(applyOutcome(record, { keyAlgorithm: 'rsa', outcome, now })).toBeUndefined()
+  })
+
+  it('gives a validation up, but not while the old certificate is still good', () => {
+    const last = {
+      state: 'ordered' as const,
+      order: anOrder(),
+      since: NOON,
+      attempts: MAX_DCV_ATTEMPTS - 1,
+      nextAt: NOON,
+      failures: 0,
+    }
+    const outcome: StepOutcome = { kind: 'event', event: { type: 'not-ready', problem: 'gone' } }
+    const after = (record: CustomHostname, at: number): unknown => {
+      const waiting = withIssuance(record, 'rsa', last)
+      const update = applyOutcome(waiting, { keyAlgorithm: 'rsa', outcome, now: at })
+      return update && chainOf(update.record, 'rsa')?.issuance
+    }
+    const nextAt = now + 4 * 3_600_000
+    const goesOn = { state: 'scheduled', nextAt, failures: 1, problem: 'gone' }
+    expect(after(anActiveHostname(), now)).toEqual(goesOn)
+    expect(after(aHostname(), now)).toMatchObject({ state: 'timed_out' })
+    const expired = NOON + 365 * 86_400_000
+    expect(after(anActiveHostname(), expired)).toMatchObject({ state: 'timed_out' })
   })
 
   it('changes nothing of a hostname that is being removed', () => {
