@@ -11,6 +11,7 @@ import { createHttp1Server } from './http1/http1-server.ts'
 import { resolveHttpLimits, type HttpLimits } from './http-limits.ts'
 import { createHttp2Server } from './http2/http2-server.ts'
 import type { AccessLog } from './proxy/access-log.ts'
+import { createAnswerRecorder, type AnswerRecorder } from './proxy/answer-recorder.ts'
 import { HttpMetrics, registerUpstream } from './proxy/http-metrics.ts'
 import { createProxy } from './proxy/proxy.ts'
 import { createOriginTls } from './upstream/origin-tls.ts'
@@ -23,7 +24,7 @@ export interface HttpProtocolsOptions {
   logger: Logger
   metrics: Metrics
   /** Puts other answers before the proxy. @default none */
-  withRules?: (next: ExchangeListener) => ExchangeListener
+  withRules?: (next: ExchangeListener, record: AnswerRecorder) => ExchangeListener
   limits?: Partial<HttpLimits>
   /** Closed by `close`. @default none */
   accessLog?: AccessLog
@@ -68,7 +69,8 @@ export function createHttpProtocols(options: HttpProtocolsOptions): HttpProtocol
     ...(options.via !== undefined && { via: options.via }),
     ...(options.loopId !== undefined && { loopId: options.loopId }),
   })
-  const handle = options.withRules ? options.withRules(proxy) : proxy
+  const record = createAnswerRecorder({ clock, metrics, accessLog })
+  const handle = options.withRules ? options.withRules(proxy, record) : proxy
   return {
     http1: createHttp1Server({
       handle,

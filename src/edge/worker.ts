@@ -14,6 +14,7 @@ import type { ExchangeListener } from './exchange.ts'
 import { Follower } from './follower.ts'
 import { PlainListener } from './plain/plain-listener.ts'
 import { createPlainRules } from './plain/plain-rules.ts'
+import type { AnswerRecorder } from './proxy/answer-recorder.ts'
 import { createTlsContexts } from './tls/context.ts'
 import { TlsListener } from './tls/listener.ts'
 import { TicketKeys } from './tls/ticket-keys.ts'
@@ -38,8 +39,12 @@ export interface WorkerOptions {
 /** What the HTTP side is built with. */
 export interface ProtocolParts {
   bindings: BindingLookup
-  /** Puts port 80's rules before the proxy: both rooms hand their exchanges to the result. */
-  withPlainRules(next: ExchangeListener): ExchangeListener
+  /**
+   * Puts port 80's rules before the proxy: both rooms hand their exchanges to the result.
+   *
+   * @param record hears of what the rules answered by themselves
+   */
+  withPlainRules(next: ExchangeListener, record: AnswerRecorder): ExchangeListener
 }
 
 export interface Protocols {
@@ -112,7 +117,7 @@ class EdgeWorker implements Worker {
     })
     this.#protocols = options.createProtocols({
       bindings: this.#bindings,
-      withPlainRules: (next) => this.#withPlainRules(next),
+      withPlainRules: (next, record) => this.#withPlainRules(next, record),
     })
     this.#follower = new Follower({
       edgeId: this.edgeId,
@@ -204,7 +209,7 @@ class EdgeWorker implements Worker {
     patience.abort()
   }
 
-  #withPlainRules(next: ExchangeListener): ExchangeListener {
+  #withPlainRules(next: ExchangeListener, record: AnswerRecorder): ExchangeListener {
     const { directory, clock, random, publicHttpsPort } = this.#options
     return createPlainRules({
       directory,
@@ -212,6 +217,7 @@ class EdgeWorker implements Worker {
       clock,
       random,
       answers: this.#metrics.plainAnswers,
+      record,
       httpsPort: () => publicHttpsPort ?? this.https.port,
       next,
     })

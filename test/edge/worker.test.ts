@@ -141,11 +141,15 @@ describe('a worker', () => {
     const { worker, metrics } = await start()
     using client = http1Client(secure(worker))
     await client.request()
+    using plain = http1Client({ port: worker.http.port, host: NAME })
+    await plain.request()
     const text = await renderMetrics([await metrics.snapshot()])
     expect(text).toMatch(
       /handshakes_total\{result="ok",version="TLSv1.3",key="ecdsa",resumed="false"\} 1/,
     )
-    expect(text).toMatch(/custos_edge_connections\{protocol="http\/1.1"\} 1/)
+    expect(text).toMatch(/custos_edge_connections\{protocol="http\/1.1"\} 2/)
+    expect(text).toMatch(/custos_edge_requests_total\{protocol="HTTP\/1.1",status="2xx"\} 1/)
+    expect(text).toMatch(/custos_edge_requests_total\{protocol="HTTP\/1.1",status="3xx"\} 1/)
     expect(text).toMatch(/custos_edge_certificates\{key="rsa",days_left="14-30"\} 1/)
     expect(text).toMatch(/custos_edge_certificates\{key="rsa",days_left="expired"\} 0/)
     expect(text).toMatch(/custos_edge_cache_bytes [1-9]/)

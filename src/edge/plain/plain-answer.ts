@@ -6,6 +6,4 @@ export interface PlainAnswer {
   reason: string
   headers: RawHeaders
   body: string
-  /** Where the body names it. @default the client's, or a new one */
-  requestId?: string
 }

@@ -6,7 +6,9 @@ import type { MetricFamily } from '#lib/metrics.ts'
 import type { Random } from '#lib/random.ts'
 
 import type { BindingLookup } from '../connection.ts'
+import type { ProxyErrorKind } from '../error.ts'
 import type { Exchange, ExchangeHandler, ExchangeListener, RawHeaders } from '../exchange.ts'
+import type { AnswerRecorder, OwnAnswer } from '../proxy/answer-recorder.ts'
 import { requestIdOf } from '../proxy/request-id.ts'
 import { renderNotReady } from './not-ready-page.ts'
 import type { PlainAnswer } from './plain-answer.ts'
@@ -26,6 +28,8 @@ export interface PlainRulesOptions {
   random: Random
   /** Counts answers by kind. */
   answers: MetricFamily<'kind'>
+  /** Hears of each answer when it is over. */
+  record: AnswerRecorder
   /** Port of HTTPS as clients reach it; 443 is left out of redirects. */
   httpsPort: () => number
   /** Takes what is to be proxied, and everything that came over TLS. */
@@ -53,6 +57,14 @@ export function createPlainRules(options: PlainRulesOptions): ExchangeListener {
   }
 }
 
+/** A request with a proper host, on port 80. */
+interface Asked {
+  readonly exchange: Exchange
+  readonly hostname: Hostname
+  readonly requestId: string
+  readonly startedAt: number
+}
+
 class PlainRules {
   readonly #options: PlainRulesOptions
 
@@ -61,74 +73,68 @@ class PlainRules {
   }
 
   handle(exchange: Exchange): void {
-    const { bindings, next } = this.#options
-    const { hostname } = exchange
+    const { bindings, next, random, clock } = this.#options
+    const { hostname, headers } = exchange
     if (hostname === undefined) return next(exchange)
+    const requestId = requestIdOf(findHeader(headers, 'x-request-id'), random)
+    const asked = { exchange, hostname, requestId, startedAt: clock.now() }
     const found = bindings.find(hostname)
-    if (!(found instanceof Promise)) return this.#onBinding(exchange, hostname, found)
-    void this.#handleCold(exchange, { hostname, found })
+    if (found instanceof Promise) void this.#handleCold(asked, found)
+    else this.#onBinding(asked, found)
   }
 
-  async #handleCold(
-    exchange: Exchange,
-    { hostname, found }: { hostname: Hostname; found: Promise<Binding | undefined> },
-  ): Promise<void> {
+  async #handleCold(asked: Asked, found: Promise<Binding | undefined>): Promise<void> {
     const binding = await found.catch(() => undefined)
-    this.#onBinding(exchange, hostname, binding)
+    this.#onBinding(asked, binding)
   }
 
-  #onBinding(exchange: Exchange, hostname: Hostname, binding: Binding | undefined): void {
+  #onBinding(asked: Asked, binding: Binding | undefined): void {
+    const { exchange } = asked
     const path = withoutQuery(exchange.path)
     if (!binding) return this.#options.next(exchange)
     if (WELL_KNOWN.some((prefix) => path.startsWith(prefix))) {
-      return void this.#answerChallenge(exchange, hostname, path)
+      return void this.#answerChallenge(asked, path)
     }
-    if (binding.missing.length > 0) return this.#answerNotReady(exchange, binding)
-    if (binding.alwaysUseHttps && binding.chains.length > 0)
-      return this.#redirect(exchange, hostname)
+    if (binding.missing.length > 0) return this.#answerNotReady(asked, binding)
+    if (binding.alwaysUseHttps && binding.chains.length > 0) return this.#redirect(asked)
     this.#options.next(exchange)
   }
 
-  async #answerChallenge(exchange: Exchange, hostname: Hostname, path: string): Promise<void> {
+  async #answerChallenge(asked: Asked, path: string): Promise<void> {
     const { directory, clock } = this.#options
-    if (path.length > MAX_PATH) return this.#send(exchange, 'no-challenge', NO_CHALLENGE)
+    if (path.length > MAX_PATH) return this.#send(asked, 'no-challenge', NO_CHALLENGE)
     try {
-      const answer = await directory.findAnswer(hostname, path, clock.now())
-      if (!answer) return this.#send(exchange, 'no-challenge', NO_CHALLENGE)
-      this.#send(exchange, 'challenge', text(200, 'OK', answer.body))
+      const answer = await directory.findAnswer(asked.hostname, path, clock.now())
+      if (!answer) return this.#send(asked, 'no-challenge', NO_CHALLENGE)
+      this.#send(asked, 'challenge', text(200, 'OK', answer.body))
     } catch {
-      this.#send(exchange, 'unavailable', UNAVAILABLE)
+      this.#send(asked, 'unavailable', UNAVAILABLE)
     }
   }
 
-  #answerNotReady(exchange: Exchange, binding: Binding): void {
-    const { hostname, missing } = binding
+  #answerNotReady(asked: Asked, { hostname, missing }: Binding): void {
+    const { exchange, requestId } = asked
     const accept = findHeader(exchange.headers, 'accept')
-    const requestId = this.#requestIdOf(exchange)
-    const page = renderNotReady({ hostname, missing, accept, requestId })
-    this.#send(exchange, 'not-ready', { ...page, requestId })
+    this.#send(asked, 'not-ready', renderNotReady({ hostname, missing, accept, requestId }))
   }
 
   /** 308 keeps the method (RFC 9110 section 15.4.9). The name comes from the parser, never raw. */
-  #redirect(exchange: Exchange, hostname: Hostname): void {
+  #redirect(asked: Asked): void {
+    const { exchange, hostname } = asked
     const port = this.#options.httpsPort()
     const path = exchange.path.startsWith('/') ? exchange.path : '/'
     const location = `https://${hostname}${port === 443 ? '' : `:${port}`}${path}`
     const { headers, ...rest } = text(308, 'Permanent Redirect', '')
-    this.#send(exchange, 'redirect', { ...rest, headers: ['Location', location, ...headers] })
+    this.#send(asked, 'redirect', { ...rest, headers: ['Location', location, ...headers] })
   }
 
-  #requestIdOf({ headers }: Exchange): string {
-    return requestIdOf(findHeader(headers, 'x-request-id'), this.#options.random)
-  }
-
-  #send(exchange: Exchange, kind: PlainAnswerKind, answer: PlainAnswer): void {
+  #send(asked: Asked, kind: PlainAnswerKind, answer: PlainAnswer): void {
+    const { exchange, requestId } = asked
     this.#options.answers.cell({ kind }).value += 1
-    const requestId = answer.requestId ?? this.#requestIdOf(exchange)
     const { status, reason, headers } = answer
     const body = Buffer.from(answer.body)
     const bodiless = exchange.method === 'HEAD'
-    exchange.open(NOBODY)
+    exchange.open(this.#watchEnd(asked, { status, error: ERRORS[kind] }))
     exchange.respond({
       status,
       reason,
@@ -139,15 +145,29 @@ class PlainRules {
     })
     exchange.end(bodiless ? undefined : body)
   }
+
+  /** These answers need nothing of the request's body; only their end is of interest. */
+  #watchEnd(asked: Asked, outcome: Pick<OwnAnswer, 'status' | 'error'>): ExchangeHandler {
+    const { exchange, requestId, startedAt } = asked
+    return {
+      onRequestData() {},
+      onRequestEnd() {},
+      onRequestError() {},
+      onDrain() {},
+      onClose: (completed) => {
+        const end = completed ? outcome : CLIENT_CLOSED
+        this.#options.record(exchange, { requestId, startedAt, ...end })
+      },
+    }
+  }
 }
 
-/** These answers need nothing of the request's body and hear of nothing. */
-const NOBODY: ExchangeHandler = {
-  onRequestData() {},
-  onRequestEnd() {},
-  onRequestError() {},
-  onDrain() {},
-  onClose() {},
+const CLIENT_CLOSED = { status: 499, error: 'client_closed' } as const
+
+/** Answers that count as errors. */
+const ERRORS: Readonly<Partial<Record<PlainAnswerKind, ProxyErrorKind>>> = {
+  'not-ready': 'not_ready',
+  unavailable: 'directory_unavailable',
 }
 
 const NO_CHALLENGE: PlainAnswer = text(404, 'Not Found', 'No such challenge.\n', [

@@ -10,6 +10,7 @@ import { createHttp1Server } from '#edge/http1/http1-server.ts'
 import { resolveHttpLimits } from '#edge/http-limits.ts'
 import { PlainListener } from '#edge/plain/plain-listener.ts'
 import { createPlainRules } from '#edge/plain/plain-rules.ts'
+import type { OwnAnswer } from '#edge/proxy/answer-recorder.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { silentLogger as logger } from '#lib/log.ts'
 import { MetricFamily } from '#lib/metrics.ts'
@@ -18,6 +19,7 @@ import { memoryDirectory, type MemoryDirectory } from '#test/memory-directory.ts
 import { rawClient } from '#test/raw-client.ts'
 import { aBinding } from '#test/test-binding.ts'
 import { lookupCells } from '#test/tls-edge.ts'
+import { waitUntil } from '#test/wait.ts'
 
 /** Port 80 over real connections, with the real HTTP/1.1 room; what is proxied is only noted. */
 const NAME = 'app.customer.test'
@@ -35,6 +37,7 @@ let listener: PlainListener
 let httpsPort = 443
 const answers = new MetricFamily<'kind'>()
 const proxied: Exchange[] = []
+const recorded: (OwnAnswer & { path: string })[] = []
 const end = new AbortController()
 let drain: () => Promise<void>
 
@@ -54,6 +57,7 @@ beforeAll(async () => {
     clock,
     random,
     answers,
+    record: (exchange, answer) => recorded.push({ path: exchange.path, ...answer }),
     httpsPort: () => httpsPort,
     next: note,
   })
@@ -77,6 +81,7 @@ afterAll(async () => {
 
 beforeEach(() => {
   proxied.length = 0
+  recorded.length = 0
   httpsPort = 443
 })
 
@@ -291,6 +296,17 @@ describe('what port 80 answered', () => {
     const [first, second] = [await send({ host, path }), await send({ host, path })]
     expect(first.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
     expect(second.headers['x-request-id']).not.toBe(first.headers['x-request-id'])
+  })
+
+  it('is recorded, once it is over, with its id and what went wrong', async () => {
+    const { headers } = await send({ host: NAME, path: '/to?a' })
+    await send({ host: 'waiting.test' })
+    await send({ host: 'unknown.test' })
+    await waitUntil('all are over', () => recorded.length === 2)
+    expect(recorded).toMatchObject([
+      { path: '/to?a', status: 308, error: undefined, requestId: headers['x-request-id'] },
+      { path: '/', status: 503, error: 'not_ready' },
+    ])
   })
 
   it('is counted by kind', () => {
