@@ -68,7 +68,10 @@ export const LIST_QUERY = z.object({
   hostname_status: z.enum([...HOSTNAME_STATUSES, ...NEVER_HOSTNAME_STATUSES]).optional(),
   certificate_authority: z.enum(['google', 'lets_encrypt', 'ssl_com']).optional(),
   wildcard: z.enum(['true', 'false']).optional(),
-  custom_origin_server: z.string('must be given once').max(300).optional(),
+  custom_origin_server: z
+    .string('must be given once')
+    .max(300, 'must have at most 300 characters')
+    .optional(),
 })
 
 export type ListQuery = z.infer<typeof LIST_QUERY>

@@ -18,9 +18,16 @@ const FAILURE = { '4xx': FAILURE_SCHEMA }
 
 const LIST_QUERY = z.object({
   ...PAGING,
-  name: z.string('must be given once').max(253).optional().describe('The whole name.'),
+  name: z
+    .string('must be given once')
+    .max(253, 'must have at most 253 characters')
+    .optional()
+    .describe('The whole name.'),
   status: z.enum(['initializing', 'pending', 'active', 'moved']).optional(),
-  'account.id': z.string('must be given once').max(64).optional(),
+  'account.id': z
+    .string('must be given once')
+    .max(64, 'must have at most 64 characters')
+    .optional(),
   order: z.enum(['name', 'status', 'account.id', 'account.name', 'plan.id']).optional(),
   direction: z.enum(['asc', 'desc']).default('asc'),
 })
@@ -35,7 +42,7 @@ const ZONE_NAME = z
 
 const CNAME_TARGET = z
   .string('must be a string')
-  .max(255)
+  .max(255, 'must have at most 255 characters')
   .nullish()
   .describe('What customers point their CNAME at. An addition of Custos.')
 

@@ -3,6 +3,7 @@ import {
   TICKET_KEY_BYTES,
   TICKET_KEY_CONTEXT,
   type DirectoryPublisher,
+  type TicketKey,
 } from '#directory/directory.ts'
 import { Alarm } from '#lib/alarm.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -63,11 +64,22 @@ export function startTicketKeyRotation(options: TicketKeyRotationOptions): Ticke
 
 async function rotateIfDue(options: TicketKeyRotationOptions): Promise<void> {
   const { directory, sealer, clock, random, log } = options
-  const keys = await directory.listTicketKeys()
+  const keys = await listReadable(directory)
   const now = clock.now()
   const newest = keys[0]
-  if (newest && now - newest.createdAt < ROTATE_MS) return
+  // One from the future was made before the clock was set back.
+  if (newest && Math.abs(now - newest.createdAt) < ROTATE_MS) return
   const sealed = sealer.seal(random.bytes(TICKET_KEY_BYTES), TICKET_KEY_CONTEXT)
   await directory.putTicketKeys([{ sealed, createdAt: now }, ...keys].slice(0, KEPT))
   log.info({ isFirst: newest === undefined }, 'session ticket key rotated')
+}
+
+/** Keys that cannot be read are as good as none: new ones take their place. */
+async function listReadable(directory: DirectoryPublisher): Promise<TicketKey[]> {
+  try {
+    return await directory.listTicketKeys()
+  } catch (error) {
+    if (error instanceof DirectoryError && error.kind === 'corrupt') return []
+    throw error
+  }
 }

@@ -100,6 +100,11 @@ describe('paging', () => {
     expect(json.errors[0].message).toContain(query.split('=')[0])
   })
 
+  it('says which rule a filter breaks that is too long', async () => {
+    const { json } = await api.fetch(`${PATH}?custom_origin_server=${'x'.repeat(301)}`)
+    expect(json.errors[0].message).toContain('must have at most 300 characters')
+  })
+
   it('orders by ssl_status both ways', async () => {
     const ascending = await names({ order: 'ssl_status', direction: 'asc' })
     const descending = await names({ order: 'ssl_status', direction: 'desc' })
