@@ -1,0 +1,124 @@
+import { rootCertificates } from 'node:tls'
+
+import { Agent, errors, request } from 'undici'
+
+import type { Clock } from '#lib/clock.ts'
+
+import { IssuerError } from '../issuer.ts'
+
+/**
+ * HTTP to one CA: its own connections with its own trusted roots, so that what is trusted for the CA
+ * is trusted for nothing else; a time limit on every request and a size limit on every answer. No
+ * redirects: RFC 8555 has none.
+ */
+export interface AcmeHttp {
+  /**
+   * Resolves with any answer, whatever its status.
+   * @throws {IssuerError} `unavailable` where there is no whole answer
+   * @throws the signal's reason when it aborts
+   */
+  send(request: AcmeRequest, signal: AbortSignal): Promise<AcmeResponse>
+  /** Cuts what is under way. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface AcmeRequest {
+  method: 'GET' | 'HEAD' | 'POST'
+  url: string
+  /** A JWS in JSON. */
+  body?: string
+  /** @default 'application/json' */
+  accept?: string
+}
+
+export interface AcmeResponse {
+  status: number
+  body: Buffer
+  /** The first value of a header, by its lower-case name. */
+  header(name: string): string | undefined
+}
+
+export interface AcmeHttpOptions {
+  directoryUrl: string
+  /** Roots trusted beside the built-in ones, PEM each. */
+  roots: readonly string[]
+  clock: Clock
+  /** From the start of a request to the end of its answer, in milliseconds. */
+  timeoutMs: number
+}
+
+/** A chain of eight RSA certificates in PEM has some 20 KiB. */
+const MAX_RESPONSE_BYTES = 1024 * 1024
+const MAX_CONNECTIONS = 16
+/** RFC 8555 section 6.1 wants one. */
+const USER_AGENT = 'Custos (ACME client)'
+
+export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
+  const { directoryUrl, roots, clock, timeoutMs } = options
+  const { host, protocol } = new URL(directoryUrl)
+  const agent = new Agent({
+    allowH2: false,
+    connections: MAX_CONNECTIONS,
+    maxResponseSize: MAX_RESPONSE_BYTES,
+    connect: {
+      timeout: timeoutMs,
+      ...(roots.length > 0 && { ca: [...rootCertificates, ...roots] }),
+    },
+  })
+
+  const exchange = async (sent: AcmeRequest, signal: AbortSignal): Promise<AcmeResponse> => {
+    const { method, url, body, accept = 'application/json' } = sent
+    const type = body === undefined ? {} : { 'content-type': 'application/jose+json' }
+    const response = await request(url, {
+      dispatcher: agent,
+      method,
+      signal,
+      headers: { accept, 'user-agent': USER_AGENT, ...type },
+      ...(body !== undefined && { body }),
+    })
+    return {
+      status: response.statusCode,
+      body: Buffer.from(await response.body.arrayBuffer()),
+      header: (name) => [response.headers[name]].flat()[0],
+    }
+  }
+
+  let closing: Promise<void> | undefined
+  return {
+    async send(sent, signal) {
+      signal.throwIfAborted()
+      checkAddress(sent.url, protocol)
+      const deadline = new AbortController()
+      const timer = clock.after(timeoutMs, () => deadline.abort())
+      try {
+        return await exchange(sent, AbortSignal.any([signal, deadline.signal]))
+      } catch (cause) {
+        signal.throwIfAborted()
+        const reason = deadline.signal.aborted
+          ? `no whole answer within ${timeoutMs / 1000} s`
+          : reasonOf(cause)
+        const message = `The CA at ${host} cannot be used now: ${reason}.`
+        throw new IssuerError('unavailable', message, { cause })
+      } finally {
+        timer.cancel()
+      }
+    },
+    close: () => (closing ??= agent.destroy()),
+  }
+}
+
+/** The CA names its addresses itself: none may be less safe than the one that it was set up with. */
+function checkAddress(url: string, directoryProtocol: string): void {
+  const protocol = URL.parse(url)?.protocol
+  if (protocol === 'https:' || (protocol === 'http:' && directoryProtocol === 'http:')) return
+  throw new IssuerError('unavailable', 'The CA named an address that is not an https URL.')
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.ResponseExceededMaxSizeError) {
+    return `an answer of more than ${MAX_RESPONSE_BYTES} bytes`
+  }
+  if (!(error instanceof Error)) return String(error)
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return error.message || code || error.name
+}

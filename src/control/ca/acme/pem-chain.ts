@@ -1,0 +1,36 @@
+import { X509Certificate } from 'node:crypto'
+
+import type { Chain } from '#domain/certificate.ts'
+
+import { IssuerError } from '../issuer.ts'
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g
+/** Longer ones are refused by who describes the chain; this bounds the work until then. */
+const MAX_CERTIFICATES = 20
+
+/**
+ * Reads `application/pem-certificate-chain` (RFC 8555 section 9.1). A root at the end is left out:
+ * clients have it.
+ *
+ * @throws {IssuerError} `rejected` where there is none, or one cannot be read
+ */
+export function parsePemChain(pem: string): Chain {
+  const found = [...pem.matchAll(CERTIFICATE)].map(([, base64 = '']) => parse(base64))
+  const [leaf, ...above] = found
+  if (!leaf || found.length > MAX_CERTIFICATES) {
+    const message = `The CA sent a chain of ${found.length} certificates.`
+    throw new IssuerError('rejected', message)
+  }
+  const last = above.at(-1)
+  const intermediates = last?.checkIssued(last) ? above.slice(0, -1) : above
+  return { leaf: leaf.raw, intermediates: intermediates.map(({ raw }) => raw) }
+}
+
+function parse(base64: string): X509Certificate {
+  try {
+    return new X509Certificate(Buffer.from(base64, 'base64'))
+  } catch (cause) {
+    const message = 'The CA sent a chain with a certificate that cannot be read.'
+    throw new IssuerError('rejected', message, { cause })
+  }
+}

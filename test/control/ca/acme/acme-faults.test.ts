@@ -1,0 +1,259 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+
+import type { AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
+import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
+import { startPebble, type Pebble } from '#test/pebble.ts'
+import { freePort } from '#test/ports.ts'
+
+import {
+  issuerAt,
+  makeCsr,
+  NEVER,
+  newHostname,
+  open,
+  startResponder,
+  untilSigned,
+  untilValidated,
+  type Responder,
+} from './acme-side.ts'
+import { answering, startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts'
+
+let responder: Responder
+let pebble: Pebble
+let proxy: FaultyProxy
+let issuer: AcmeIssuer
+
+beforeAll(async () => {
+  responder = await startResponder()
+  pebble = await startPebble({ httpPort: responder.port })
+  proxy = await startFaultyProxy(pebble)
+})
+beforeEach(() => {
+  issuer = issuerAt({ ...atProxy(), timeoutMs: 2_000 })
+})
+afterEach(async () => {
+  proxy.fault = undefined
+  proxy.rewrite = undefined
+  await issuer.close()
+})
+afterAll(async () => {
+  await proxy?.close()
+  await pebble?.close()
+  await responder?.close()
+})
+
+const atProxy = (): { directoryUrl: string; httpsRoots: string } => ({
+  directoryUrl: proxy.directoryUrl,
+  httpsRoots: pebble.httpsRoots,
+})
+const problem = (type: string, detail: string): string =>
+  JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail })
+
+describe('a CA that is away at the start', () => {
+  it('is unavailable, and used as soon as it is there', async () => {
+    proxy.fault = (request) => (request.socket.destroy(), true)
+    await expect(open(issuer, newHostname())).rejects.toMatchObject({ kind: 'unavailable' })
+    proxy.fault = undefined
+    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 1)
+  })
+
+  it('is unavailable where nobody listens', async () => {
+    const directoryUrl = `http://127.0.0.1:${await freePort()}/dir`
+    const lonely = issuerAt({ directoryUrl })
+    await expect(open(lonely, newHostname())).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringMatching(/ECONNREFUSED/),
+    })
+    await lonely.close()
+  })
+
+  it('is asked once for all who wait', async () => {
+    const from = proxy.requests.length
+    await Promise.all(Array.from({ length: 8 }, () => open(issuer, newHostname())))
+    const paths = proxy.requests.slice(from).map((line) => line.split(' ')[2])
+    expect(paths.filter((path) => path === '/dir')).toHaveLength(1)
+    // One question whether there is an account and one that makes it; more only for bad nonces.
+    const accounts = paths.filter((path) => path === '/sign-me-up').length
+    expect(accounts).toBeGreaterThanOrEqual(2)
+    expect(accounts).toBeLessThan(8)
+  })
+})
+
+describe('an answer of the CA', () => {
+  it.each([
+    ['500 without a word', { status: 500 }, { kind: 'unavailable' }],
+    [
+      '503 with a time to come back',
+      {
+        status: 503,
+        headers: { 'retry-after': '120' },
+        body: problem('serverInternal', 'Maintenance until noon'),
+      },
+      { kind: 'unavailable', retryAfterMs: 120_000, message: 'Maintenance until noon' },
+    ],
+    [
+      '429 with a time to come back',
+      {
+        status: 429,
+        headers: { 'retry-after': '3600' },
+        body: problem('rateLimited', 'too many certificates'),
+      },
+      { kind: 'rate-limited', retryAfterMs: 3_600_000, message: 'too many certificates' },
+    ],
+    [
+      '429 that asks to come back at once',
+      { status: 429, headers: { 'retry-after': '0' } },
+      { kind: 'rate-limited', retryAfterMs: 1_000 },
+    ],
+    [
+      'a refusal with a reason',
+      { status: 403, body: problem('rejectedIdentifier', 'policy forbids\n\u0007this name') },
+      { kind: 'rejected', message: 'policy forbids this name' },
+    ],
+    ['a 403 of somebody between', { status: 403, body: '<h1>Proxy</h1>' }, { kind: 'unavailable' }],
+    ['a redirect', { status: 301, headers: { location: '/else' } }, { kind: 'unavailable' }],
+    ['an answer that is no JSON', { status: 201, body: '<html>' }, { kind: 'unavailable' }],
+    [
+      'an answer of another kind',
+      { status: 201, body: '{"status":"odd"}' },
+      { kind: 'unavailable' },
+    ],
+    [
+      'more than can be meant',
+      { status: 201, body: 'x'.repeat(1024 * 1024 + 1) },
+      { kind: 'unavailable' },
+    ],
+    [
+      'a 404 of a new order',
+      { status: 404, body: problem('malformed', 'no') },
+      { kind: 'unavailable' },
+    ],
+  ])('is understood: %s', async (_, answer, expected) => {
+    proxy.fault = answering('/order-plz', answer)
+    await expect(open(issuer, newHostname())).rejects.toMatchObject(expected)
+    proxy.fault = undefined
+    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 1)
+  })
+
+  it('is not waited for longer than the time limit', async () => {
+    proxy.fault = (request) => request.url === '/order-plz'
+    const hasty = issuerAt({ ...atProxy(), timeoutMs: 300 })
+    await expect(open(hasty, newHostname())).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringMatching(/within 0.3 s/),
+    })
+    await hasty.close()
+  })
+
+  it('is not waited for when the caller gives up, nor when the issuer closes', async () => {
+    proxy.fault = (request) => request.url === '/order-plz'
+    const giving = new AbortController()
+    const request = { hostname: newHostname(), wildcard: false, keyAlgorithm: 'ecdsa' } as const
+    const given = issuer.openOrder(request, giving.signal)
+    await proxy.nextRequest()
+    giving.abort(new Error('given up'))
+    await expect(given).rejects.toThrow('given up')
+    const cut = issuer.openOrder(request, NEVER).catch((error: unknown) => error)
+    await proxy.nextRequest()
+    await issuer.close()
+    expect(await cut).toBeInstanceOf(Error)
+  })
+
+  it('is not followed to an address that is not https', async () => {
+    proxy.rewrite = (path, body) =>
+      path === '/dir' ? Buffer.from(body.toString().replaceAll('https://', 'http://')) : body
+    await expect(open(issuer, newHostname())).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringMatching(/not an https URL/),
+    })
+  })
+})
+
+describe('what a CA must not get away with', () => {
+  it('has its authorization for another name refused', async () => {
+    const hostname = newHostname()
+    proxy.rewrite = (path, body) =>
+      path.startsWith('/authZ/')
+        ? Buffer.from(body.toString().replace(hostname, 'bank.test'))
+        : body
+    await expect(open(issuer, hostname)).rejects.toMatchObject({
+      kind: 'rejected',
+      message: expect.stringMatching(/another name/),
+    })
+  })
+
+  it('has no token that is more than a token put into a path', async () => {
+    proxy.rewrite = (path, body) =>
+      path.startsWith('/authZ/')
+        ? Buffer.from(body.toString().replaceAll(/"token": "/g, '"token": "../'))
+        : body
+    await expect(open(issuer, newHostname())).rejects.toMatchObject({ kind: 'rejected' })
+  })
+
+  it('has a chain of garbage refused, and the right one taken after', async () => {
+    const hostname = newHostname()
+    const order = await open(issuer, hostname)
+    responder.answer(order)
+    await issuer.beginValidation(order, NEVER)
+    expect(await untilValidated(issuer, order)).toBeUndefined()
+    const { privateKey, csr } = await makeCsr([hostname], 'ecdsa')
+    for (const garbage of [
+      'nothing',
+      '<html>',
+      '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+    ]) {
+      proxy.rewrite = (path, body) => (path.startsWith('/certZ/') ? Buffer.from(garbage) : body)
+      await expect(untilSigned(issuer, order, csr)).rejects.toMatchObject({ kind: 'rejected' })
+    }
+    proxy.rewrite = undefined
+    const chain = await untilSigned(issuer, order, csr)
+    expect(createKeyMaker().describe({ chain, privateKey, names: [hostname] })).toBeDefined()
+  })
+
+  it('does not get two keys for one order: the second chain waits', async () => {
+    const hostname = newHostname()
+    await open(issuer, hostname, 'ecdsa')
+    // Boulder's way: the same order for the same name, as long as it is open.
+    const other = await open(issuer, hostname, 'rsa')
+    proxy.fault = (request, response) => {
+      if (request.url !== '/order-plz') return false
+      request.resume()
+      response.writeHead(201, { location: other.url }).end(
+        JSON.stringify({
+          status: 'pending',
+          authorizations: [other.url],
+          finalize: other.url,
+        }),
+      )
+      return true
+    }
+    await expect(open(issuer, hostname, 'ecdsa')).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringMatching(/first finishes the rsa certificate/),
+    })
+  })
+})
+
+describe('an account', () => {
+  it('that the CA has lost is made again', async () => {
+    await open(issuer, newHostname())
+    let lost = 0
+    const gone = answering('/order-plz', {
+      status: 400,
+      body: problem('accountDoesNotExist', 'No such account'),
+    })
+    proxy.fault = (request, response) => lost++ === 0 && gone(request, response)
+    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 1)
+  })
+
+  it('that the CA has revoked refuses orders with the CA’s sentence', async () => {
+    proxy.fault = answering('/sign-me-up', {
+      status: 403,
+      body: problem('unauthorized', 'Account is not valid, has status "revoked"'),
+    })
+    await expect(open(issuer, newHostname())).rejects.toMatchObject({
+      kind: 'rejected',
+      message: 'Account is not valid, has status "revoked"',
+    })
+  })
+})

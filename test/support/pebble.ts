@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { dirname, join } from 'node:path'
+
+import { makeDevCertificates, type DevCertificates, type DevChain } from './dev-certs.ts'
+import { ensurePackages, getProgram } from './packages.ts'
+import { freePort } from './ports.ts'
+import { tempDir } from './temp-dir.ts'
+import { waitUntil } from './wait.ts'
+
+export interface PebbleOptions {
+  /** Where it looks for http-01 answers, on 127.0.0.1 whatever the name. */
+  httpPort: number
+  /** It makes accounts for these only: HMAC keys in base64url by key identifier. */
+  externalAccounts?: Record<string, string>
+  /** Pebble's own settings, such as `PEBBLE_WFE_NONCEREJECT`. */
+  env?: Record<string, string>
+}
+
+/**
+ * Let's Encrypt's test CA in strict mode, as rude as it is by default (it refuses one good nonce in
+ * twenty and reuses half of the valid authorizations) but without sleeps, and the DNS server that it
+ * asks, which gives 127.0.0.1 for every name.
+ */
+export interface Pebble extends AsyncDisposable {
+  readonly directoryUrl: string
+  readonly port: number
+  /** Roots of its own HTTPS, PEM. */
+  readonly httpsRoots: string
+  /** What it shows, for localhost. */
+  readonly httpsChain: DevChain
+  /** `127.0.0.1:port` of the DNS server. */
+  readonly dnsServer: string
+  /** The root of what it issues, PEM; another after each start. */
+  fetchRoot(): Promise<string>
+  close(): Promise<void>
+}
+
+export async function startPebble(options: PebbleOptions): Promise<Pebble> {
+  await ensurePackages(['pebble'])
+  await using stack = new AsyncDisposableStack()
+  const { path: dir } = stack.use(tempDir())
+  const [port, managementPort, dnsPort, dnsManagementPort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ]
+  const certificates = await httpsCertificates()
+  writeFileSync(join(dir, 'cert.pem'), certificates.ecdsa.certPem)
+  writeFileSync(join(dir, 'key.pem'), certificates.ecdsa.keyPem, { mode: 0o600 })
+  const { externalAccounts, httpPort } = options
+  const config = {
+    listenAddress: `127.0.0.1:${port}`,
+    managementListenAddress: `127.0.0.1:${managementPort}`,
+    certificate: join(dir, 'cert.pem'),
+    privateKey: join(dir, 'key.pem'),
+    httpPort,
+    tlsPort: 1,
+    ocspResponderURL: '',
+    externalAccountBindingRequired: externalAccounts !== undefined,
+    externalAccountMACKeys: externalAccounts ?? {},
+  }
+  writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble: config }))
+
+  const dnsServer = `127.0.0.1:${dnsPort}`
+  stack.use(startDns({ dnsServer, management: `127.0.0.1:${dnsManagementPort}` }))
+  const args = ['-config', join(dir, 'pebble.json'), '-dnsserver', dnsServer, '-strict']
+  const env = { PEBBLE_VA_NOSLEEP: '1', ...options.env }
+  const pebble = stack.use(startProgram(getProgram('pebble'), args, env))
+  const ca = certificates.ca
+  const directoryUrl = `https://localhost:${port}/dir`
+  await pebble.whenReady(() => get(directoryUrl, ca))
+
+  const owned = stack.move()
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= owned.disposeAsync())
+  return {
+    directoryUrl,
+    port,
+    httpsRoots: ca,
+    httpsChain: certificates.ecdsa,
+    dnsServer,
+    fetchRoot: () => get(`https://localhost:${managementPort}/roots/0`, ca),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+let made: Promise<DevCertificates> | undefined
+
+function httpsCertificates(): Promise<DevCertificates> {
+  return (made ??= makeDevCertificates(['localhost']))
+}
+
+/** Its other services would only take ports. */
+function startDns({ dnsServer, management }: { dnsServer: string; management: string }): Program {
+  const program = join(dirname(getProgram('pebble')), 'pebble-challtestsrv')
+  const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', '']
+  return startProgram(program, ['-dns01', dnsServer, '-management', management, ...off], {})
+}
+
+interface Program extends AsyncDisposable {
+  whenReady(ask: () => Promise<unknown>): Promise<void>
+}
+
+/** Never outlives this process. */
+function startProgram(path: string, args: string[], env: Record<string, string>): Program {
+  const child = spawn(path, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const killOnExit = (): void => void child.kill('SIGKILL')
+  process.once('exit', killOnExit)
+  let said = ''
+  const hear = (chunk: Buffer): void => {
+    said = (said + chunk.toString()).slice(-4096)
+  }
+  child.stdout.on('data', hear)
+  child.stderr.on('data', hear)
+  child.on('error', (error) => (said += String(error)))
+  return {
+    async whenReady(ask) {
+      await waitUntil(`${path} answers`, async () => {
+        if (hasEnded(child)) throw new Error(`${path} ended early:\n${said}`)
+        return ask().then(
+          () => true,
+          () => false,
+        )
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      process.off('exit', killOnExit)
+      if (hasEnded(child)) return
+      const gone = once(child, 'exit')
+      child.kill('SIGKILL')
+      await gone
+    },
+  }
+}
+
+function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid === undefined || exitCode !== null || signalCode !== null
+}
+
+function get(url: string, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { ca, agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+      response.on('end', () => resolve(text)).on('error', reject)
+    })
+    sent.on('error', reject).end()
+  })
+}
