@@ -8,13 +8,16 @@ import { findCollisions, parseListenAddress, type ListenAddress } from '#lib/lis
 import type { LogLevel } from '#lib/log.ts'
 import {
   parseBearerToken,
-  parseChoice,
   parseDottedName,
+  parseEmail,
+  parseHmacKey,
   parseInteger,
+  parseKeyId,
   parseList,
   parseNameServer,
   parseOneOf,
   parsePemCertificates,
+  parseSafeUrl,
   parseSecretKeys,
   parseServiceUrl,
   parseSwitch,
@@ -52,7 +55,7 @@ export interface Config {
   /** 32 bytes each, the first seals; undefined: made on first start and kept in `secret.key`. */
   secretKeys: readonly Uint8Array[] | undefined
   firstZone: FirstZone
-  ca: LocalCaConfig
+  ca: LocalCaConfig | AcmeCaConfig
   /** `ip:port` each; empty: the system's. */
   dnsServers: readonly string[]
   validationHttpPort: number
@@ -75,6 +78,18 @@ export interface FirstZone {
 export interface LocalCaConfig {
   kind: 'local'
   leafLifetimeMs: number
+}
+
+export interface AcmeCaConfig {
+  kind: 'acme'
+  /** The CA's directory (RFC 8555 section 7.1.1). */
+  directoryUrl: string
+  /** Contact that the CA is told; undefined: none. */
+  email: string | undefined
+  /** External account binding (RFC 8555 section 7.3.4); undefined: none. */
+  externalAccount: { kid: string; hmacKey: Uint8Array } | undefined
+  /** Roots trusted for the CA's own HTTPS beside the built-in ones, PEM each. */
+  roots: readonly string[]
 }
 
 export interface EdgeConfig {
@@ -136,7 +151,12 @@ export const SETTINGS = {
   CUSTOS_ZONE: { default: 'default', meaning: 'Name of the first zone' },
   CUSTOS_FALLBACK_ORIGIN: { unset: 'none', meaning: 'Fallback origin of the first zone' },
   CUSTOS_CNAME_TARGET: { unset: 'none', meaning: 'CNAME target of the first zone' },
-  CUSTOS_CA: { default: 'local', meaning: 'The CA (this version: local, the built-in one)' },
+  CUSTOS_CA: { default: 'local', meaning: 'local (the built-in CA) or acme' },
+  CUSTOS_ACME_DIRECTORY_URL: { unset: 'none', meaning: "The ACME CA's directory, https://…" },
+  CUSTOS_ACME_EMAIL: { unset: 'none', meaning: 'Contact that the ACME CA is told' },
+  CUSTOS_ACME_EAB_KID: { unset: 'none', meaning: 'External account binding: key identifier' },
+  CUSTOS_ACME_EAB_HMAC_KEY: { unset: 'none', meaning: 'External account binding: key in base64' },
+  CUSTOS_ACME_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for the ACME CA' },
   CUSTOS_LOCAL_CA_LEAF_LIFETIME: { default: '365d', meaning: 'Lifetime of its certificates' },
   CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'ip:port,… asked in look-ups' },
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
@@ -146,24 +166,24 @@ export const SETTINGS = {
 } as const satisfies SettingsTable
 
 /** Settings that DESIGN.md promises and this version lacks: refused, because ignoring them lies. */
-const NOT_YET = [
+const NOT_YET = ['CUSTOS_DNS_LISTEN']
+
+const GROUPS = ['EDGE', 'ACME', 'DNS', 'LOCAL_CA']
+const NAMING = { prefix: 'CUSTOS_', groups: GROUPS, fileVariable: 'CUSTOS_CONFIG' }
+const ACME_SETTINGS = [
   'CUSTOS_ACME_DIRECTORY_URL',
   'CUSTOS_ACME_EMAIL',
   'CUSTOS_ACME_EAB_KID',
   'CUSTOS_ACME_EAB_HMAC_KEY',
   'CUSTOS_ACME_ROOTS',
-  'CUSTOS_DNS_LISTEN',
-]
-
-const GROUPS = ['EDGE', 'ACME', 'DNS', 'LOCAL_CA']
-const NAMING = { prefix: 'CUSTOS_', groups: GROUPS, fileVariable: 'CUSTOS_CONFIG' }
+] as const
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const satisfies LogLevel[]
 /** The longest lifetime that Apple's clients accept, of private CAs too (HT210176). */
 const LEAF_LIFETIME = { min: '1m', max: '825d' }
 const WORKERS = { min: 1, max: 1024 }
 const PORT = { min: 1, max: 65_535 }
 const CACHE = { min: '1MiB', max: '1TiB' }
-const CAS = { now: ['local'], later: ['acme'] } as const
+const CAS = ['local', 'acme'] as const
 const DATABASES = { now: [], later: ['postgres', 'postgresql'] }
 const DIRECTORIES = {
   now: ['redis', 'rediss'],
@@ -197,6 +217,7 @@ export function loadConfig(options: LoadConfigOptions): {
     ...reader.mistakes,
     ...unknownPaths(known, source),
     ...unavailable(source),
+    ...incomplete(reader, config),
     ...(reader.mistakes.length === 0 ? colliding(config) : []),
   ]
   if (mistakes.length > 0) throw new ConfigError(mistakes)
@@ -205,7 +226,6 @@ export function loadConfig(options: LoadConfigOptions): {
 }
 
 function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOptions): Config {
-  const kind = of.value('CUSTOS_CA', (text) => parseChoice(text, CAS))
   return {
     dataDir: of.value('CUSTOS_DATA_DIR', (text) => text),
     edgeHttps: of.value('CUSTOS_EDGE_HTTPS', parseListenAddress),
@@ -222,12 +242,7 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
       fallbackOrigin: of.optional('CUSTOS_FALLBACK_ORIGIN', parseOperatorOrigin),
       cnameTarget: of.optional('CUSTOS_CNAME_TARGET', parseOperatorHostname),
     },
-    ca: {
-      kind,
-      leafLifetimeMs: of.value('CUSTOS_LOCAL_CA_LEAF_LIFETIME', (text) =>
-        parseDuration(text, LEAF_LIFETIME),
-      ),
-    },
+    ca: readCaConfig(of, options),
     dnsServers:
       of.optional('CUSTOS_DNS_SERVERS', (text) => parseList(text).map(parseNameServer)) ?? [],
     validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
@@ -236,6 +251,56 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
     edge: readEdgeConfig(of, options),
   }
+}
+
+function readCaConfig(
+  of: SettingsReader<typeof SETTINGS>,
+  options: LoadConfigOptions,
+): Config['ca'] {
+  const kind = of.value('CUSTOS_CA', (text) => parseOneOf(text, CAS))
+  const leafLifetimeMs = of.value('CUSTOS_LOCAL_CA_LEAF_LIFETIME', (text) =>
+    parseDuration(text, LEAF_LIFETIME),
+  )
+  const acme = readAcmeConfig(of, options)
+  return kind === 'local' ? { kind, leafLifetimeMs } : acme
+}
+
+/** Wrong settings are told whichever CA is chosen, missing ones only where they are needed. */
+function readAcmeConfig(
+  of: SettingsReader<typeof SETTINGS>,
+  { readFile }: LoadConfigOptions,
+): AcmeCaConfig {
+  const kid = of.optional('CUSTOS_ACME_EAB_KID', parseKeyId)
+  const hmacKey = of.optional('CUSTOS_ACME_EAB_HMAC_KEY', parseHmacKey)
+  return {
+    kind: 'acme',
+    directoryUrl: of.optional('CUSTOS_ACME_DIRECTORY_URL', parseSafeUrl) ?? '',
+    email: of.optional('CUSTOS_ACME_EMAIL', parseEmail),
+    externalAccount: kid === undefined || hmacKey === undefined ? undefined : { kid, hmacKey },
+    roots:
+      of.optional('CUSTOS_ACME_ROOTS', (path) =>
+        parsePemCertificates(readNamedFile(path, readFile)),
+      ) ?? [],
+  }
+}
+
+/** What is wrong with the ACME settings taken together. */
+function incomplete(of: SettingsReader<typeof SETTINGS>, { ca }: Config): ConfigMistake[] {
+  const isSet = (variable: keyof typeof SETTINGS): boolean => of.isSet(variable)
+  const set = ACME_SETTINGS.filter(isSet)
+  if (ca.kind === 'local') {
+    const message = 'is for an ACME CA only: set CUSTOS_CA to acme, or remove it'
+    return set.map((variable) => ({ name: of.nameOf(variable), message }))
+  }
+  const needed: string[] = isSet('CUSTOS_ACME_DIRECTORY_URL') ? [] : ['CUSTOS_ACME_DIRECTORY_URL']
+  const binding = (['CUSTOS_ACME_EAB_KID', 'CUSTOS_ACME_EAB_HMAC_KEY'] as const).filter(isSet)
+  return [
+    ...needed.map((name) => ({ name, message: 'must be set when CUSTOS_CA is acme' })),
+    ...(binding.length === 1 ? binding : []).map((variable) => ({
+      name: of.nameOf(variable),
+      message: 'must be set together with its other half: EAB_KID and EAB_HMAC_KEY, or neither',
+    })),
+  ]
 }
 
 function readEdgeConfig(

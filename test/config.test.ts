@@ -229,7 +229,7 @@ describe('a mistake', () => {
       'my zone',
       'must have 1 to 253 letters, digits, . - or _, and no . or - at either end: received "my zone"',
     ],
-    ['CUSTOS_CA', 'vault', 'must be one of local: received "vault"'],
+    ['CUSTOS_CA', 'vault', 'must be one of local, acme: received "vault"'],
   ])('in %s (%s) names variable, rule and value', (variable, value, message) => {
     expect(mistakeIn({ [variable]: value })).toBe(`${variable}: ${message}`)
   })
@@ -278,7 +278,6 @@ describe('a mistake', () => {
 
 describe('what a later version brings', () => {
   it.each([
-    ['CUSTOS_CA', 'acme', '"acme" is not available in this version'],
     [
       'CUSTOS_DATABASE_URL',
       'postgres://u:p@db/custos',
@@ -295,15 +294,14 @@ describe('what a later version brings', () => {
       'redis+cluster:// is not available in this version: leave it unset',
     ],
     ['CUSTOS_DNS_LISTEN', '0.0.0.0:53', 'is not available in this version: remove it'],
-    ['CUSTOS_ACME_EMAIL', 'a@b.test', 'is not available in this version: remove it'],
   ])('is refused, not ignored: %s=%s', (variable, value, message) => {
     expect(mistakeIn({ [variable]: value })).toBe(`${variable}: ${message}`)
   })
 
   it('is refused in the file too', () => {
-    expect(mistakesOf(() => loadWithFile('acme: { directoryUrl: "https://ca.test/dir" }'))).toEqual(
-      [{ name: 'acme.directoryUrl', message: 'is not available in this version: remove it' }],
-    )
+    expect(mistakesOf(() => loadWithFile('dns: { listen: "0.0.0.0:53" }'))).toEqual([
+      { name: 'dns.listen', message: 'is not available in this version: remove it' },
+    ])
   })
 })
 

@@ -14,8 +14,9 @@ import { createTokenAuthenticator } from './api/auth.ts'
 import { createApi } from './api/api.ts'
 import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
+import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
-import { createLocalIssuer } from './ca/local/local-issuer.ts'
+import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
 import { createStubResolver } from './dns/stub-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
@@ -29,7 +30,7 @@ import { createChallengeCheck } from './validation/challenge-check.ts'
 import { createNetworkInspector } from './validation/network-inspector.ts'
 import { createWellKnownFetch } from './validation/well-known-fetch.ts'
 
-/** The control plane: API, lifecycle loop, built-in CA, publisher. */
+/** The control plane: API, lifecycle loop, CA, publisher. */
 export interface Control extends AsyncDisposable {
   /** Where the API listens. */
   readonly address: ListenAddress
@@ -108,15 +109,8 @@ async function startLoops(
 ): Promise<{ publisher: Publisher; lifecycle: Lifecycle }> {
   const { config, store, directory, sealer, clock, random, log, metrics } = options
   const { inspector, inspectAsCa } = lookersOf(options)
-  const issuer = await createLocalIssuer({
-    secrets: store.secrets,
-    inspectChallenge: inspectAsCa,
-    clock,
-    random,
-    leafLifetimeMs: config.ca.leafLifetimeMs,
-  })
+  const issuer = await openIssuer(options, inspectAsCa)
   started.defer(() => issuer.close())
-  await exportRoots(options.dataDir, issuer.exportRoots())
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
   const deployments = started.use(startDeployments({ store, directory, clock, log }))
@@ -153,6 +147,24 @@ function lookersOf({ config, clock }: ControlOptions): {
     inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),
     inspectAsCa: createChallengeCheck({ fetchWellKnown, userAgent: CA_USER_AGENT }),
   }
+}
+
+async function openIssuer(
+  { config, dataDir, store, clock, random, log }: ControlOptions,
+  inspectChallenge: Inspector['inspectChallenge'],
+): Promise<LocalIssuer | AcmeIssuer> {
+  const { secrets } = store
+  if (config.ca.kind === 'acme') return createAcmeIssuer({ ...config.ca, secrets, clock, log })
+  const { leafLifetimeMs } = config.ca
+  const issuer = await createLocalIssuer({
+    secrets,
+    inspectChallenge,
+    clock,
+    random,
+    leafLifetimeMs,
+  })
+  await exportRoots(dataDir, issuer.exportRoots())
+  return issuer
 }
 
 /** Written whole or not at all: a client may read it at any moment. */

@@ -81,18 +81,11 @@ export function parsePemCertificates(text: string): string[] {
   })
 }
 
-/** Words, or URL schemes: what works, and what is known but not built yet. */
+/** URL schemes: what works, and what is known but not built yet. */
 export interface Choice<Word extends string> {
   now: readonly Word[]
   /** Refused with a sentence of their own: to ignore them would mislead. */
   later: readonly string[]
-}
-
-export function parseChoice<Word extends string>(text: string, choice: Choice<Word>): Word {
-  if (choice.later.includes(text.toLowerCase())) {
-    throw new FormError(`${quoteReceived(text)} is not available in this version`)
-  }
-  return parseOneOf(text, choice.now)
 }
 
 /** A URL of one of these schemes, with a host. It may hold a password, so it is never shown. */
@@ -134,4 +127,34 @@ export function parseDottedName(text: string): string {
   throw new FormError(
     `must have 1 to 253 letters, digits, . - or _, and no . or - at either end: received ${quoteReceived(text)}`,
   )
+}
+
+/** An https URL, or an http one of this machine. It may hold a token, so it is never shown. */
+export function parseSafeUrl(text: string): string {
+  const url = URL.parse(text)
+  const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url?.hostname ?? '')
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback)
+  if (url && isSafe && !url.username && !url.password && text.length <= 2_048) return url.href
+  throw new FormError('must be a URL such as https://ca.example/directory (value not shown)')
+}
+
+/** One address, in the form that fits in a mailto URL without escapes (RFC 6068). */
+export function parseEmail(text: string): string {
+  if (text.length <= 254 && /^[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/.test(text))
+    return text
+  throw new FormError(`must be one e-mail address: received ${quoteReceived(text)}`)
+}
+
+/** An identifier that another party gave: kept as it is. */
+export function parseKeyId(text: string): string {
+  if (/^[\x21-\x7e]{1,1024}$/.test(text)) return text
+  throw new FormError('must be 1 to 1024 visible ASCII characters (value not shown)')
+}
+
+/** A key of 16 bytes or more in base64 (either alphabet, padding optional). Never shown. */
+export function parseHmacKey(text: string): Uint8Array {
+  const bytes = Buffer.from(text, 'base64')
+  const isBase64 = /^[A-Za-z0-9+/_-]{1,1024}={0,2}$/.test(text)
+  if (isBase64 && bytes.length >= 16) return new Uint8Array(bytes)
+  throw new FormError('must be a key of 16 bytes or more in base64 (value not shown)')
 }

@@ -119,6 +119,11 @@ export class SettingsReader<Table extends SettingsTable> {
     return this.#find(variable).name
   }
 
+  /** Whether it stands in environment or file, right or wrong. */
+  isSet(variable: keyof Table & string): boolean {
+    return this.#find(variable).text !== undefined
+  }
+
   #find(variable: string): { name: string; text: string | undefined } {
     const fromEnv = this.#source.env[variable]?.trim()
     if (fromEnv) return { name: variable, text: fromEnv }
