@@ -79,7 +79,8 @@ export class Follower {
         for await (const batch of directory.watch(this.#applied, signal)) {
           onBatch(batch)
           this.#applied = batch.upTo
-          this.#beatBefore(this.#lastBeatAt + COALESCE_MS)
+          // A last beat in the future means that the clock was put back.
+          this.#beatBefore(Math.min(this.#lastBeatAt, clock.now()) + COALESCE_MS)
         }
       } catch (error) {
         logger.error({ err: error }, 'cannot follow the directory')

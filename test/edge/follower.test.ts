@@ -17,8 +17,8 @@ interface Parts {
   batches: ChangeBatch[]
 }
 
-function start(options: { logger?: typeof silentLogger } = {}): Parts {
-  const clock = fakeClock()
+function start(options: { logger?: typeof silentLogger; clock?: FakeClock } = {}): Parts {
+  const { clock = fakeClock() } = options
   const directory = memoryDirectory()
   const batches: ChangeBatch[] = []
   const follower = new Follower({
@@ -53,6 +53,19 @@ describe('the follower of the change log', () => {
     const changes = batches.at(-1)?.changes
     expect(changes).toMatchObject([{ kind: 'published', name: NAME }])
     expect(directory.beats.at(-1)).toMatchObject({ applied: changes?.[0]?.id, at: clock.now() })
+    await follower.close()
+  })
+
+  it('reports a change at once also after the clock was put back', async () => {
+    const clock = fakeClock()
+    const skew = { ms: 0 }
+    const now = (): number => clock.now() + skew.ms
+    const { follower, directory } = start({ clock: { ...clock, now } })
+    await clock.advance(1_000)
+    skew.ms = -3_600_000
+    directory.publish(aBinding(NAME))
+    await clock.advance(100)
+    expect(directory.beats).toHaveLength(2)
     await follower.close()
   })
 
