@@ -113,7 +113,8 @@ async function startLoops(
   started.defer(() => issuer.close())
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
-  const deployments = started.use(startDeployments({ store, directory, clock, log }))
+  const onRemoved = (): void => lifecycle.wake()
+  const deployments = started.use(startDeployments({ store, directory, clock, log, onRemoved }))
   const onPublished = (id: string): void => deployments.watch(id)
   const publisher = started.use(
     startPublisher({ store, directory, clock, random, log, onPublished }),

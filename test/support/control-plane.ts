@@ -69,7 +69,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   )
   if (!(await store.zones.find(aZone().id))) await store.zones.create(aZone())
 
-  const deployments = stack.use(startDeployments({ store, directory, ...common }))
+  const onRemoved = (): void => lifecycle.wake()
+  const deployments = stack.use(startDeployments({ store, directory, ...common, onRemoved }))
   const onPublished = (id: string): void => deployments.watch(id)
   const publisher = stack.use(startPublisher({ store, directory, ...common, onPublished }))
   stack.use(applyEverything(edgeDirectory, clock))

@@ -34,6 +34,8 @@ export interface DeploymentsOptions {
   directory: DirectoryPublisher
   clock: Clock
   log: Logger
+  /** A hostname is gone from the edges and from the store: another zone may have its name now. */
+  onRemoved?: () => void
 }
 
 const POLL_MS = 25
@@ -190,6 +192,7 @@ class DeploymentWatcher implements Deployments {
   async #finishRemoval(record: CustomHostname): Promise<void> {
     await this.#options.store.hostnames.remove(record.id)
     await retryRivals(record, this.#options)
+    this.#options.onRemoved?.()
     this.#options.log.info({ hostname: record.hostname, hostnameId: record.id }, 'hostname removed')
     this.#settle(record.id, Infinity)
   }

@@ -1,3 +1,4 @@
+import { DirectoryError } from '#directory/directory.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { Alarm } from '#lib/alarm.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -152,7 +153,10 @@ class LifecycleLoop implements Lifecycle {
     this.#jobs.set(record.id, { done, opened: opened.promise })
   }
 
-  /** Never rejects: a failure is logged and the lease is kept, so that it is not retried at once. */
+  /**
+   * Never rejects: a failure is logged and the lease is kept, so that it is not retried at once; but
+   * for a moment only where the directory was away, which says nothing about this hostname.
+   */
   async #work({ id, hostname }: CustomHostname, opened: () => void): Promise<void> {
     const { store, worker, clock, log } = this.#options
     const deadline = new AbortController()
@@ -164,9 +168,15 @@ class LifecycleLoop implements Lifecycle {
       await worker.work(id, { signal, opened })
       await store.hostnames.release(id)
     } catch (error) {
-      if (this.#closing.signal.aborted) await store.hostnames.release(id).catch(() => {})
-      else
-        log.error({ err: error, hostname, hostnameId: id }, 'cannot work on hostname, will retry')
+      const isPassing = error instanceof DirectoryError
+      if (!this.#closing.signal.aborted) {
+        const level = isPassing ? 'warn' : 'error'
+        log[level]({ err: error, hostname, hostnameId: id }, 'cannot work on hostname, will retry')
+      }
+      if (isPassing) await clock.sleep(AFTER_FAILURE_MS, this.#closing.signal).catch(() => {})
+      if (isPassing || this.#closing.signal.aborted) {
+        await store.hostnames.release(id).catch(() => {})
+      }
     } finally {
       timer.cancel()
     }

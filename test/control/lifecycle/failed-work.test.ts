@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+
+import { startLifecycle } from '#control/lifecycle/lifecycle.ts'
+import { DirectoryError } from '#directory/directory.ts'
+import { silentLogger as log } from '#lib/log.ts'
+import { createSealer } from '#lib/sealing.ts'
+import { openSqlStore } from '#store/sql/open-sql-store.ts'
+import { fakeClock } from '#test/fake-clock.ts'
+import { aHostname, aZone } from '#test/records.ts'
+import { tempDir } from '#test/temp-dir.ts'
+
+/** Seconds after a failure at which the hostname is worked on again. */
+async function secondsUntilRetry(failure: Error): Promise<number> {
+  using dir = tempDir()
+  const clock = fakeClock()
+  const sealer = createSealer([Buffer.alloc(32, 1)])
+  await using store = await openSqlStore({ path: `${dir.path}/custos.db`, sealer, clock })
+  await store.zones.create(aZone())
+  await store.hostnames.create(aHostname({}, clock.now()))
+  const startedAt: number[] = []
+  const worker = {
+    async work() {
+      startedAt.push(clock.now())
+      throw failure
+    },
+  }
+  await using lifecycle = startLifecycle({ store, worker, clock, log })
+  while (startedAt.length < 2) await clock.advance(250)
+  const [first = 0, second = 0] = startedAt
+  const closing = lifecycle.close()
+  await clock.advance(30_000)
+  await closing
+  return (second - first) / 1_000
+}
+
+describe('work that failed', () => {
+  it('is taken up again soon where only the directory was away', async () => {
+    const seconds = await secondsUntilRetry(new DirectoryError('unavailable', 'away'))
+    expect(seconds).toBeGreaterThanOrEqual(1)
+    expect(seconds).toBeLessThanOrEqual(2)
+  })
+
+  it('waits for the end of its lease where the hostname itself may be at fault', async () => {
+    expect(await secondsUntilRetry(new Error('no idea'))).toBeGreaterThanOrEqual(20)
+  })
+})
