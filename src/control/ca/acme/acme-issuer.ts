@@ -66,7 +66,7 @@ interface Parts {
 }
 
 /** Where the CA does not say when to ask again. */
-const POLL_MS = 1_000
+const POLL_MS = 500
 /** Where the CA does not say until when an order is good (it must: RFC 8555 section 7.1.3). */
 const ORDER_LIFETIME_MS = 24 * 3_600_000
 const MAX_REMEMBERED = 10_000

@@ -90,7 +90,13 @@ const LONGEST_MS = 24 * 3_600_000
 export function readRetryAfter(response: AcmeResponse, now: number): number | undefined {
   const value = response.header('retry-after')?.trim()
   if (value === undefined) return undefined
-  const ms = /^\d{1,10}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
+  const ms = msUntil(value, now)
   if (Number.isNaN(ms)) return undefined
   return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, ms))
+}
+
+/** NaN for what is neither seconds nor a date. `Date.parse` alone takes much for a date, such as -5. */
+function msUntil(value: string, now: number): number {
+  if (/^\d{1,10}$/.test(value)) return Number(value) * 1000
+  return /^[A-Za-z]/.test(value) ? Date.parse(value) - now : Number.NaN
 }

@@ -23,7 +23,11 @@ export function parsePemChain(pem: string): Chain {
   }
   const last = above.at(-1)
   const intermediates = last?.checkIssued(last) ? above.slice(0, -1) : above
-  return { leaf: leaf.raw, intermediates: intermediates.map(({ raw }) => raw) }
+  return { leaf: derOf(leaf), intermediates: intermediates.map(derOf) }
+}
+
+function derOf({ raw }: X509Certificate): Uint8Array {
+  return new Uint8Array(raw)
 }
 
 function parse(base64: string): X509Certificate {

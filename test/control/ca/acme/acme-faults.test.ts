@@ -159,6 +159,24 @@ describe('an answer of the CA', () => {
     expect(await cut).toBeInstanceOf(Error)
   })
 
+  it('that a nonce is bad has the request sent again with another, but not for ever', async () => {
+    const bad = answering('/order-plz', { status: 400, body: problem('badNonce', 'stale') })
+    let times = 3
+    let sent = 0
+    proxy.fault = (request, response) => {
+      if (request.url === '/order-plz') sent++
+      return sent <= times && bad(request, response)
+    }
+    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 1)
+    times = Number.POSITIVE_INFINITY
+    sent = 0
+    await expect(open(issuer, newHostname())).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: 'stale',
+    })
+    expect(sent).toBe(6)
+  })
+
   it('is not followed to an address that is not https', async () => {
     proxy.rewrite = (path, body) =>
       path === '/dir' ? Buffer.from(body.toString().replaceAll('https://', 'http://')) : body
@@ -232,6 +250,33 @@ describe('what a CA must not get away with', () => {
       message: expect.stringMatching(/first finishes the rsa certificate/),
     })
   })
+})
+
+describe('a call that is repeated', () => {
+  it.each(['/order-plz', '/authZ/', '/chalZ/', '/finalize-order/', '/certZ/'])(
+    'goes on where the answer to %s was lost',
+    async (path) => {
+      const hostname = newHostname()
+      const { privateKey, csr } = await makeCsr([hostname], 'rsa')
+      await open(issuer, newHostname())
+      const errors: unknown[] = []
+      const twice = async <Value>(call: () => Promise<Value>): Promise<Value> => {
+        const [first] = await Promise.allSettled([call()])
+        if (first.status === 'fulfilled') return first.value
+        errors.push(first.reason)
+        return call()
+      }
+      proxy.loses = path
+      const order = await twice(() => open(issuer, hostname, 'rsa'))
+      responder.answer(order)
+      await twice(() => issuer.beginValidation(order, NEVER))
+      expect(await untilValidated(issuer, order)).toBeUndefined()
+      const chain = await twice(() => untilSigned(issuer, order, csr))
+      expect(proxy.loses).toBeUndefined()
+      expect(errors).toMatchObject([{ kind: 'unavailable' }])
+      expect(createKeyMaker().describe({ chain, privateKey, names: [hostname] })).toBeDefined()
+    },
+  )
 })
 
 describe('an account', () => {

@@ -77,6 +77,14 @@ describe('an order at an ACME CA', () => {
     expect(await issuer.checkOrder(order, NEVER)).toEqual({ state: 'ready' })
   })
 
+  it('is signed once when several finalize it at the same time, each with a key', async () => {
+    const hostname = newHostname()
+    const order = await provedOrder(hostname)
+    const requests = await Promise.all([1, 2, 3].map(() => makeCsr([hostname], 'ecdsa')))
+    const chains = await Promise.all(requests.map(({ csr }) => untilSigned(issuer, order, csr)))
+    expect(new Set(chains.map(({ leaf }) => Buffer.from(leaf).toString('hex'))).size).toBe(1)
+  })
+
   it('goes on in another process that has the same store', async () => {
     const secrets = memorySecrets()
     const before = issuerAt({ ...pebble, secrets })
@@ -155,7 +163,7 @@ describe('an order at an ACME CA', () => {
     }
   })
 
-  it('is refused at once for a wildcard and for a name that the CA does not sign', async () => {
+  it('is refused at once for a wildcard', async () => {
     const request = { hostname: newHostname(), wildcard: true, keyAlgorithm: 'ecdsa' } as const
     await expect(issuer.openOrder(request, NEVER)).rejects.toMatchObject({ kind: 'rejected' })
   })

@@ -15,6 +15,8 @@ export interface FaultyProxy extends WellKnownServer {
   readonly directoryUrl: string
   /** Undefined: none. */
   fault: Fault | undefined
+  /** The next good answer to such a path is lost on its way back, once. @default none */
+  loses: string | undefined
   /** Changes the body of a good answer that passes. @default as it is */
   rewrite: ((path: string, body: Buffer) => Buffer) | undefined
 }
@@ -42,6 +44,11 @@ export async function startFaultyProxy(pebble: Pebble): Promise<FaultyProxy> {
         answer.on('end', () => {
           const whole = Buffer.concat(chunks)
           const isGood = answer.statusCode !== undefined && answer.statusCode < 300
+          if (isGood && proxy.loses !== undefined && path.startsWith(proxy.loses)) {
+            proxy.loses = undefined
+            outgoing.destroy()
+            return
+          }
           const body = (isGood && proxy.rewrite?.(path, whole)) || whole
           const { 'content-length': _, ...rest } = answer.headers
           outgoing.writeHead(answer.statusCode ?? 502, rest).end(body)
@@ -55,6 +62,7 @@ export async function startFaultyProxy(pebble: Pebble): Promise<FaultyProxy> {
     ...server,
     directoryUrl: `https://localhost:${server.port}/dir`,
     fault: undefined,
+    loses: undefined,
     rewrite: undefined,
   }
   return proxy
