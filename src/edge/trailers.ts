@@ -4,8 +4,6 @@ import type { RawHeaders } from './exchange.ts'
 const FORBIDDEN = new Set([
   'authorization',
   'cdn-loop',
-  'cf-connecting-ip',
-  'cf-visitor',
   'connection',
   'content-encoding',
   'content-length',
@@ -15,6 +13,7 @@ const FORBIDDEN = new Set([
   'expect',
   'forwarded',
   'host',
+  'http2-settings',
   'keep-alive',
   'proxy-authorization',
   'proxy-connection',
@@ -22,14 +21,14 @@ const FORBIDDEN = new Set([
   'te',
   'trailer',
   'transfer-encoding',
+  'true-client-ip',
   'upgrade',
   'via',
-  'x-custos-error',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
+  'x-real-ip',
   'x-request-id',
 ])
+/** What we say of the way, and of ourselves. */
+const FORBIDDEN_PREFIXES = /^(?:cf|x-custos|x-forwarded)-/
 
 /** The trailers that may be passed on. */
 export function endToEndTrailers(trailers: RawHeaders): RawHeaders {
@@ -37,7 +36,13 @@ export function endToEndTrailers(trailers: RawHeaders): RawHeaders {
   const kept: RawHeaders = []
   for (let i = 0; i < trailers.length; i += 2) {
     const name = trailers[i] ?? ''
-    if (!FORBIDDEN.has(name.toLowerCase())) kept.push(name, trailers[i + 1] ?? '')
+    if (!isForbidden(name)) kept.push(name, trailers[i + 1] ?? '')
   }
   return kept
+}
+
+/** A name with `_` is for many origins the same as with `-`. */
+function isForbidden(name: string): boolean {
+  const plain = name.toLowerCase().replaceAll('_', '-')
+  return FORBIDDEN.has(plain) || FORBIDDEN_PREFIXES.test(plain)
 }

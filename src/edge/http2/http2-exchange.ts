@@ -119,7 +119,8 @@ export class Http2Exchange implements Exchange {
 
   switchProtocols(headers: RawHeaders): void {
     if (!this.#canRespond()) return
-    const kept = takeWebSocketAccept(headers, this.#context.webSocketKey ?? '')
+    const accepted = takeWebSocketAccept(headers, this.#context.webSocketKey ?? '')
+    const kept = dropConnectionFields(accepted)
     kept.unshift(':status', '200')
     this.#stream.respond(kept)
     this.read()
