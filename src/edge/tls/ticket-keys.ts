@@ -32,6 +32,8 @@ export class TicketKeys {
   #generation = 0
   #stale = true
   #reading: Promise<void> | undefined
+  /** It was told already that they cannot be used: they are tried again at every heartbeat. */
+  #isTold = false
 
   constructor(options: TicketKeysOptions) {
     this.#options = options
@@ -70,9 +72,12 @@ export class TicketKeys {
     try {
       const [newest] = await this.#options.directory.listTicketKeys()
       if (newest) this.#use(this.#options.sealer.open(newest.sealed, SEAL_CONTEXT))
+      this.#isTold = false
     } catch (error) {
       this.#stale = true
       if (error instanceof DirectoryError && error.kind === 'unavailable') return
+      if (this.#isTold) return
+      this.#isTold = true
       this.#options.logger.error({ err: error }, 'cannot use the session ticket keys')
     }
   }
