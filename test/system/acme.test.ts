@@ -10,6 +10,7 @@ import { startPebble } from '#test/pebble.ts'
 import { freePort } from '#test/ports.ts'
 import { sClient } from '#test/s-client.ts'
 import { tempDir } from '#test/temp-dir.ts'
+import { waitUntil } from '#test/wait.ts'
 
 const HOSTNAME = 'shop.customer.test'
 
@@ -56,4 +57,19 @@ it('serves a hostname with both chains of an ACME CA', async () => {
   })
   expect(rsa).toMatchObject({ verified: true, keyAlgorithm: 'rsa' })
   expect(existsSync(custos.rootsPath)).toBe(false)
+})
+
+it('starts while its CA is away, takes hostnames and says what is wrong', async () => {
+  const directoryUrl = `http://127.0.0.1:${await freePort()}/dir`
+  await using custos = await startCustos({
+    env: { CUSTOS_CA: 'acme', CUSTOS_ACME_DIRECTORY_URL: directoryUrl },
+  })
+  const client = await custos.client()
+  const zone_id = (await client.zones.list()).result[0]?.id ?? ''
+  const { id, ssl } = await createHostname(client, { zone_id, hostname: 'shop.localhost' })
+  expect(ssl?.status).toBe('initializing')
+  await waitUntil('the error is shown', async () => {
+    const shown = await client.customHostnames.get(id, { zone_id })
+    return JSON.stringify(shown.ssl?.validation_errors ?? []).includes('ECONNREFUSED')
+  })
 })
