@@ -2,6 +2,7 @@ import { ProxyError, toProxyError, type ProxyErrorKind } from '../error.ts'
 import type { Exchange, ExchangeHandler, RawHeaders } from '../exchange.ts'
 import { endToEndTrailers } from '../trailers.ts'
 import type { Timed } from '../sweeper.ts'
+import type { OwnPiece } from '../upstream/read-buffer.ts'
 import type { UpstreamHead } from '../upstream/response-head.ts'
 import type { Target } from '../upstream/target.ts'
 import type { ResponseHandler, UpstreamConnection } from '../upstream/upstream-connection.ts'
@@ -176,6 +177,11 @@ export class RequestFlow implements ExchangeHandler, ResponseHandler, Waiter, Ti
     this.#connect(false)
   }
 
+  #holdOrigin(): void {
+    this.#clientBlocked = true
+    this.#connection?.pause()
+  }
+
   #openTunnel(head: UpstreamHead, headers: RawHeaders): void {
     if (head.upgrade?.toLowerCase() !== 'websocket') {
       throw new ProxyError('upstream_bad_response', 'Origin switched to another protocol')
@@ -261,13 +267,13 @@ export class RequestFlow implements ExchangeHandler, ResponseHandler, Waiter, Ti
     }
   }
 
-  onData(piece: Buffer, last: boolean): void {
-    if (last) {
-      this.#connection = undefined
-      this.#exchange.end(piece)
-    } else if (!this.#exchange.write(piece)) {
-      this.#clientBlocked = true
-      this.#connection?.pause()
+  onData({ bytes, release }: OwnPiece, last: boolean): void {
+    if (last) this.#connection = undefined
+    if (last && !release) this.#exchange.end(bytes)
+    else {
+      const isTaken = this.#exchange.write(bytes, release)
+      if (last) this.#exchange.end()
+      else if (!isTaken) this.#holdOrigin()
     }
     if (last || this.#clientBlocked || !this.#requestEnded || this.#isTunnel) this.#watch()
   }

@@ -7,6 +7,7 @@ import type { Sweeper, Timed } from '../sweeper.ts'
 import { dialError, type DialStage } from './dial-error.ts'
 import { dialOrigin } from './dial-origin.ts'
 import type { OriginTls } from './origin-tls.ts'
+import { ReadBuffer, type OwnPiece } from './read-buffer.ts'
 import type { UpstreamHead } from './response-head.ts'
 import { ResponseParser, type ResponseSink } from './response-parser.ts'
 import type { Target } from './target.ts'
@@ -15,8 +16,8 @@ import type { Target } from './target.ts'
 export interface ResponseHandler {
   onInformational(status: number, headers: RawHeaders): void
   onHead(head: UpstreamHead): void
-  /** The piece belongs to the receiver. `last`: the response is complete. */
-  onData(piece: Buffer, last: boolean): void
+  /** `last`: the response is complete. */
+  onData(piece: OwnPiece, last: boolean): void
   /** The response is complete, unless a `last` piece said so; a tunnel's origin sends no more. */
   onEnd(trailers: RawHeaders): void
   /** The origin takes request bytes again. */
@@ -56,16 +57,10 @@ export interface ConnectionDeps {
   session: Buffer | undefined
 }
 
-const TCP_PIECE_BYTES = 65_536
-/** A TLS record's worth: more never comes at once. */
-const TLS_PIECE_BYTES = 16_384
-/** One buffer for what is read on all connections: a read is handled before the next one starts. */
-const SCRATCH = Buffer.allocUnsafeSlow(TCP_PIECE_BYTES)
 const NO_TRAILERS: RawHeaders = []
 
 /**
- * One HTTP/1.1 connection to an origin, for one request at a time. Reads go to a shared buffer and
- * pieces are copied out, except for long bodies, whose buffers are handed on whole.
+ * One HTTP/1.1 connection to an origin, for one request at a time.
  */
 export class UpstreamConnection implements Timed, ResponseSink {
   readonly target: Target
@@ -87,11 +82,9 @@ export class UpstreamConnection implements Timed, ResponseSink {
   #isPaused = false
   #keepAlive = true
   #idleMs: number
-  readonly #pieceBytes: number
-  #buffer: Buffer = SCRATCH
-  #lastRead = 0
+  readonly #buffer: ReadBuffer
   /** How the response ended, until its handler is told. */
-  #lastPiece: Buffer | undefined
+  #lastPiece: OwnPiece | undefined
   #trailers = NO_TRAILERS
 
   constructor(target: Target, deps: ConnectionDeps) {
@@ -100,7 +93,7 @@ export class UpstreamConnection implements Timed, ResponseSink {
     this.#sweeper = deps.sweeper
     this.#owner = deps.owner
     this.#idleMs = deps.limits.originIdleMs
-    this.#pieceBytes = target.serverName === undefined ? TCP_PIECE_BYTES : TLS_PIECE_BYTES
+    this.#buffer = new ReadBuffer(target.serverName !== undefined)
     this.#parser = new ResponseParser(this, deps.limits.maxResponseHeadBytes)
     this.deadline = this.#sweeper.now() + this.#limits.connectMs
     this.#sweeper.add(this)
@@ -200,8 +193,9 @@ export class UpstreamConnection implements Timed, ResponseSink {
   }
 
   onBody(piece: Buffer, last: boolean): void {
-    if (last) this.#lastPiece = this.#own(piece)
-    else this.#handler?.onData(this.#own(piece), false)
+    const own = this.#buffer.own(piece)
+    if (last) this.#lastPiece = own
+    else this.#handler?.onData(own, false)
   }
 
   onComplete(trailers: RawHeaders): void {
@@ -213,7 +207,7 @@ export class UpstreamConnection implements Timed, ResponseSink {
       lookup: deps.lookup,
       tls: deps.tls,
       session: deps.session,
-      nextBuffer: () => this.#nextBuffer(),
+      nextBuffer: () => this.#buffer.next(),
       onRead: (length) => this.#onRead(length),
       onSecuring: () => {
         this.#stage = 'securing'
@@ -242,14 +236,13 @@ export class UpstreamConnection implements Timed, ResponseSink {
   }
 
   #onRead(length: number): boolean {
-    const bytes = this.#buffer.subarray(0, length)
+    const bytes = this.#buffer.read(length)
     // An answer nobody asked for: whatever it is, it must not meet the next request.
     if (this.#handler === undefined) {
       this.close()
       return false
     }
     this.#anyReceived = true
-    this.#lastRead = length
     if (this.#headReceived && !this.#isTunnel) {
       this.deadline = this.#sweeper.now() + this.#limits.responseBodyIdleMs
     }
@@ -276,7 +269,7 @@ export class UpstreamConnection implements Timed, ResponseSink {
     this.#handler = undefined
     this.#lastPiece = undefined
     this.#trailers = NO_TRAILERS
-    this.#lastRead = 0
+    this.#buffer.rest()
     this.#recycle()
     if (piece) handler?.onData(piece, true)
     else handler?.onEnd(trailers)
@@ -291,20 +284,6 @@ export class UpstreamConnection implements Timed, ResponseSink {
     }
     this.deadline = this.#sweeper.now() + this.#idleMs
     this.#owner.onIdle(this)
-  }
-
-  /** Long bodies come in long pieces: those get buffers of their own, which can be handed on. */
-  #nextBuffer(): Buffer {
-    if (this.#lastRead < TLS_PIECE_BYTES) this.#buffer = SCRATCH
-    else if (this.#buffer === SCRATCH) this.#buffer = Buffer.allocUnsafeSlow(this.#pieceBytes)
-    return this.#buffer
-  }
-
-  /** The piece as the receiver's own: a long one with its buffer, a short one as a copy. */
-  #own(piece: Buffer): Buffer {
-    if (this.#buffer === SCRATCH || piece.length < this.#pieceBytes / 2) return Buffer.from(piece)
-    this.#buffer = SCRATCH
-    return piece
   }
 
   #onEndOfStream(): void {
