@@ -16,6 +16,7 @@ import { runCli } from '#cli/cli.ts'
 import type { Output } from '#cli/terminal.ts'
 import { loadConfig, type Config } from '#config'
 import type { Control, LocalEdge } from '#control/control.ts'
+import { TICKET_KEY_CONTEXT } from '#directory/directory.ts'
 import {
   openDirectoryPublisher,
   openEdgeDirectory,
@@ -81,11 +82,13 @@ async function serve(): Promise<void> {
     measure: () => opened.edge?.measure() ?? Promise.resolve([]),
     listProblems: () => problemsOf(opened.edge),
   }
-  stack.use(await openControl(base, stack, localEdge))
+  const control = stack.use(await openControl(base, stack, localEdge))
   const edge = stack.use(await openEdge(base))
   opened.edge = edge
   base.log.info({ https: edge.https, http: edge.http, workers: edge.readyWorkers }, 'edge serves')
   await untilSignal(base.log, edge)
+  // Side by side: who starts next finds the API's port free while the last downloads still run.
+  await Promise.all([control.close(), edge.close()])
 }
 
 async function control(): Promise<void> {
@@ -98,6 +101,7 @@ async function control(): Promise<void> {
 async function edge(): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const base = await prepare()
+  await checkSecretKey(base)
   const edge = stack.use(await openEdge(base))
   const address = base.config.edgeAdmin
   if (address) {
@@ -108,6 +112,18 @@ async function edge(): Promise<void> {
   }
   base.log.info({ https: edge.https, http: edge.http, workers: edge.readyWorkers }, 'edge serves')
   await untilSignal(base.log, edge)
+}
+
+/**
+ * An edge whose secret key is another one could open no private key: better said at its start than at
+ * every handshake. While the directory cannot be asked nobody knows.
+ *
+ * @throws {SealingError}
+ */
+async function checkSecretKey(base: Base): Promise<void> {
+  await using directory = await openEdgeDirectory(directoryOptions(base))
+  const keys = await directory.listTicketKeys().catch(() => [])
+  for (const { sealed } of keys.slice(0, 1)) base.sealer.open(sealed, TICKET_KEY_CONTEXT)
 }
 
 /** Fills the directory from the store again, while or without a control process running. */

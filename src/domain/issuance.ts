@@ -87,7 +87,7 @@ export type IssuanceEvent =
   /** Our own look showed that the CA would not accept it yet. */
   | { type: 'not-ready'; problem: string }
   | { type: 'validation-begun' }
-  /** The CA is still at it. */
+  /** The CA is still at it, or away: the order is as it was. */
   | { type: 'still-waiting'; retryAt: number }
   | { type: 'authorized'; certificateId: string; sealedKey: string }
   | { type: 'signed'; certificateId: string; serial: number; renewAt: number }
@@ -117,8 +117,7 @@ export function advance(issuance: Issuance, event: IssuanceEvent, now: number): 
       if (issuance.state !== 'ordered') return issuance
       return { ...pick(issuance), state: 'validating', nextAt: now }
     case 'still-waiting':
-      if (issuance.state !== 'validating' && issuance.state !== 'finalizing') return issuance
-      return { ...issuance, nextAt: event.retryAt }
+      return hasOpenOrder(issuance) ? { ...issuance, nextAt: event.retryAt } : issuance
     case 'authorized':
       if (issuance.state !== 'ordered' && issuance.state !== 'validating') return issuance
       return {

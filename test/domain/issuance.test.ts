@@ -111,6 +111,7 @@ const TABLE: Record<State, Row> = {
       nextAt: NOW + validationDelayMs(5),
     },
     'validation-begun': { state: 'validating', order, since: BEFORE, nextAt: NOW, failures: 2 },
+    'still-waiting': { ...STATES.ordered, nextAt: LATER },
     authorized,
     'order-expired': {
       state: 'scheduled',

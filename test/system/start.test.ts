@@ -76,6 +76,22 @@ describe('custos serve refuses to start', () => {
   })
 })
 
+describe('custos edge refuses to start', () => {
+  it('with another secret key than the control plane’s', async () => {
+    using dir = tempDir()
+    const env = { CUSTOS_DATA_DIR: dir.path, CUSTOS_LOG_LEVEL: 'error' }
+    await using control = await startCustos({ command: 'control', env })
+    await waitUntil('there are ticket keys', async () => {
+      const metrics = await (await fetch(`${control.controlUrl}/metrics`)).text()
+      return metrics.includes('custos_directory_connected 1')
+    })
+    const other = { ...env, CUSTOS_SECRET_KEY: Buffer.alloc(32, 9).toString('base64') }
+    await using edge = await startCustos({ command: 'edge', env: other, waitReady: false })
+    expect(await edge.exited).toBe(1)
+    expect(edge.log()).toContain('secret key')
+  })
+})
+
 describe('custos serve', () => {
   it('warns of an unknown setting with the nearest name, once', async () => {
     await using custos = await startCustos({ env: { CUSTOS_WORKRES: '1' } })

@@ -1,7 +1,12 @@
 import type { Certificate } from '#domain/certificate.ts'
 import { renewalDueAt } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { Issuance, IssuanceEvent, ManagedChain } from '#domain/issuance.ts'
+import {
+  hasOpenOrder,
+  type Issuance,
+  type IssuanceEvent,
+  type ManagedChain,
+} from '#domain/issuance.ts'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
@@ -188,8 +193,8 @@ function afterIssuerError(
     case 'unavailable': {
       const delay =
         error.retryAfterMs ?? backoffMs(failures + 1, deps.random.fraction(), OUTAGE_BACKOFF)
-      const isUnderWay = issuance.state === 'validating' || issuance.state === 'finalizing'
-      if (isUnderWay) return { type: 'still-waiting', retryAt: now + delay }
+      // The customer may have placed the token already: an order is not given up for an outage.
+      if (hasOpenOrder(issuance)) return { type: 'still-waiting', retryAt: now + delay }
       return { type: 'failed', problem, retryAt: now + delay }
     }
     default:

@@ -1,14 +1,16 @@
 import { hkdfSync } from 'node:crypto'
 
-import { DirectoryError, type EdgeDirectory } from '#directory/directory.ts'
+import {
+  DirectoryError,
+  TICKET_KEY_BYTES,
+  TICKET_KEY_CONTEXT,
+  type EdgeDirectory,
+} from '#directory/directory.ts'
 import type { Binding } from '#domain/binding.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
-/** Name (16), HMAC key (16), AES key (16): what OpenSSL calls a ticket key. */
-export const TICKET_KEY_BYTES = 48
-const SEAL_CONTEXT = 'ticket-key'
 const PURPOSE = 'custos session tickets v1'
 
 export interface TicketKeysOptions {
@@ -71,7 +73,7 @@ export class TicketKeys {
   async #read(): Promise<void> {
     try {
       const [newest] = await this.#options.directory.listTicketKeys()
-      if (newest) this.#use(this.#options.sealer.open(newest.sealed, SEAL_CONTEXT))
+      if (newest) this.#use(this.#options.sealer.open(newest.sealed, TICKET_KEY_CONTEXT))
       this.#isTold = false
     } catch (error) {
       this.#stale = true

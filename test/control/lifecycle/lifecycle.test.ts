@@ -162,6 +162,25 @@ describe('the lifecycle', () => {
     expect(binding?.chains.map((chain) => chain.keyAlgorithm)).toEqual(['ecdsa'])
   })
 
+  it('keeps the order, and the token that the customer may have placed, while the CA is away', async () => {
+    const issuer = (built: Issuer): Issuer => ({
+      name: built.name,
+      openOrder: (request, signal) => built.openOrder(request, signal),
+      checkOrder: (order, signal) => built.checkOrder(order, signal),
+      finalize: (order, csr, signal) => built.finalize(order, csr, signal),
+      beginValidation: () => Promise.reject(new IssuerError('unavailable', 'the CA is away')),
+    })
+    await using plane = await startControlPlane({ inspector: GOOD, issuer })
+    const record = newRecord()
+    await plane.create(record)
+    const waiting = await plane.until(record.id, ({ chains }) => {
+      const issuance = chains[0]?.issuance
+      return issuance?.state === 'ordered' && issuance.nextAt > systemClock.now() + 1_000
+    })
+    const issuance = chainOf(waiting, 'ecdsa')?.issuance
+    expect(issuance).toMatchObject({ state: 'ordered', attempts: 0, failures: 0 })
+  })
+
   it('renews through the same door, with a new key, without a gap', async () => {
     await using plane = await startControlPlane({ inspector: GOOD })
     const record = newRecord()

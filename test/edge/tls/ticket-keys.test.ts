@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
-import { TicketKeys, TICKET_KEY_BYTES } from '#edge/tls/ticket-keys.ts'
+import { TICKET_KEY_BYTES } from '#directory/directory.ts'
+import { TicketKeys } from '#edge/tls/ticket-keys.ts'
 import { createLogger, silentLogger, type Logger } from '#lib/log.ts'
 import { systemRandom as random } from '#lib/random.ts'
 import { memoryDirectory, type MemoryDirectory } from '#test/memory-directory.ts'
