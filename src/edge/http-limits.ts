@@ -7,6 +7,8 @@ export interface HttpLimits {
   sweepMs: number
 
   // Downstream.
+  /** HTTP/1.1 connections of a worker; beyond, the one that waits for longest gives way. @default 32,768 */
+  maxConnections: number
   /** Request line and headers together, trailers too. @default 32 KiB */
   maxRequestHeadBytes: number
   /** Header fields of a request. @default 200 */
@@ -71,6 +73,7 @@ export interface HttpLimits {
 
 export const DEFAULT_HTTP_LIMITS: Readonly<HttpLimits> = Object.freeze({
   sweepMs: 250,
+  maxConnections: 32_768,
   maxRequestHeadBytes: 32 * 1024,
   maxRequestHeaders: 200,
   maxRequestBodyBytes: Infinity,

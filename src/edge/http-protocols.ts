@@ -75,8 +75,12 @@ export function createHttpProtocols(options: HttpProtocolsOptions): HttpProtocol
     http1: createHttp1Server({
       handle,
       clock,
+      random,
       limits,
-      onRefused: (kind) => metrics.countError({ kind }),
+      onRefused: ({ kind, status }) => {
+        metrics.countError({ kind })
+        if (status !== undefined) metrics.countRequest('1.1', status)
+      },
     }),
     http2: createHttp2Server({
       handle,

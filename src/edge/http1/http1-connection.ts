@@ -21,8 +21,18 @@ export interface Http1Host {
   readonly isDraining: boolean
   /** Now, as Date says it. */
   dateText(): string
-  onRefused(kind: ProxyErrorKind, connection: Connection): void
+  /** For an answer to what has no id of its own. */
+  requestId(): string
+  onRefused(refusal: Refusal): void
+  /** It waits for a request again. */
+  onWaiting(connection: Http1Connection): void
   onClosed(connection: Http1Connection): void
+}
+
+export interface Refusal {
+  kind: ProxyErrorKind
+  /** Of the answer; undefined where there was none. */
+  status: number | undefined
 }
 
 /**
@@ -91,12 +101,21 @@ export class Http1Connection implements Http1Owner, RequestSink, Timed {
     if (!this.#anyReceived) this.#setDeadline(this.#host.limits.drainFreshMs)
   }
 
+  /** Closes where it only waits for a request. @returns whether it did */
+  giveWay(): boolean {
+    if (this.#stage !== 'head') return false
+    this.#host.onRefused({ kind: 'overloaded', status: undefined })
+    this.socket.destroy()
+    return true
+  }
+
   onDeadline(): void {
     if (this.#stage !== 'head') return void this.socket.destroy()
     if (this.#parser.hasPartialHead) return this.#refuse('header_timeout')
     // Nobody asked: a 408 out of the blue confuses clients that keep spare connections.
-    if (!this.#anyReceived && !this.isDraining)
-      this.#host.onRefused('header_timeout', this.connection)
+    if (!this.#anyReceived && !this.isDraining) {
+      this.#host.onRefused({ kind: 'header_timeout', status: undefined })
+    }
     this.socket.destroy()
   }
 
@@ -225,8 +244,8 @@ export class Http1Connection implements Http1Owner, RequestSink, Timed {
 
   /** Answers what never became an exchange, and closes. */
   #refuse(kind: ProxyErrorKind): void {
-    this.#host.onRefused(kind, this.connection)
-    const { head, body } = renderErrorResponse(kind, {})
+    const { head, body } = renderErrorResponse(kind, { requestId: this.#host.requestId() })
+    this.#host.onRefused({ kind, status: head.status })
     const { headers } = head
     headers.push('Content-Length', String(body.length), 'Date', this.dateText())
     headers.push('Connection', 'close')
@@ -239,6 +258,7 @@ export class Http1Connection implements Http1Owner, RequestSink, Timed {
     this.#stage = 'head'
     if (this.isDraining && this.#ahead === undefined) return this.#end()
     this.#isHeadTimed = false
+    this.#host.onWaiting(this)
     this.#setDeadline(limits.keepAliveMs)
   }
 

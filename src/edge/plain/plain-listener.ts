@@ -13,7 +13,7 @@ export interface PlainListenerOptions {
   logger: Logger
   /** Connections that were not accepted because there were too many. */
   dropped: Cell
-  /** Connections of the port in this process; more are closed at once. @default 16_384 */
+  /** Connections of the port in this process; more are closed at once: above what the room keeps. @default 65_536 */
   maxConnections?: number
 }
 
@@ -31,7 +31,7 @@ export class PlainListener {
   }
 
   private constructor(options: PlainListenerOptions) {
-    const { address, http1, logger, dropped, maxConnections = 16_384 } = options
+    const { address, http1, logger, dropped, maxConnections = 65_536 } = options
     this.#address = address
     this.#http1 = http1
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket))

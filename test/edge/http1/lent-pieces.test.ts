@@ -7,6 +7,7 @@ import type { Exchange } from '#edge/exchange.ts'
 import { createHttp1Server } from '#edge/http1/http1-server.ts'
 import { resolveHttpLimits } from '#edge/http-limits.ts'
 import { systemClock } from '#lib/clock.ts'
+import { systemRandom } from '#lib/random.ts'
 
 /** A socket that takes bytes only when told to. */
 class HeldSocket extends Duplex {
@@ -30,6 +31,7 @@ async function answering(): Promise<{ exchange: Exchange; socket: HeldSocket }> 
   const server = createHttp1Server({
     handle: (exchange) => asked.resolve(exchange),
     clock: systemClock,
+    random: systemRandom,
     limits: resolveHttpLimits(),
   })
   server.accept(socket, {

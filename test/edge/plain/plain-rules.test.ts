@@ -61,7 +61,7 @@ beforeAll(async () => {
     httpsPort: () => httpsPort,
     next: note,
   })
-  const http1 = createHttp1Server({ handle, clock, limits: resolveHttpLimits() })
+  const http1 = createHttp1Server({ handle, clock, random, limits: resolveHttpLimits() })
   const address = { host: '127.0.0.1', port: 0 }
   listener = await PlainListener.start({ address, http1, logger, dropped: { value: 0 } })
   drain = () => http1.drain(end.signal)
