@@ -116,8 +116,9 @@ async function startLoops(
   const onRemoved = (): void => lifecycle.wake()
   const deployments = started.use(startDeployments({ store, directory, clock, log, onRemoved }))
   const onPublished = (id: string): void => deployments.watch(id)
+  const onLoss = (): void => deployments.noteLoss()
   const publisher = started.use(
-    startPublisher({ store, directory, clock, random, log, onPublished }),
+    startPublisher({ store, directory, clock, random, log, onPublished, onLoss }),
   )
   started.use(startTicketKeyRotation({ directory, sealer, clock, random, log }))
   const worker = createHostnameWorker({

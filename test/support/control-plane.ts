@@ -72,7 +72,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const onRemoved = (): void => lifecycle.wake()
   const deployments = stack.use(startDeployments({ store, directory, ...common, onRemoved }))
   const onPublished = (id: string): void => deployments.watch(id)
-  const publisher = stack.use(startPublisher({ store, directory, ...common, onPublished }))
+  const onLoss = (): void => deployments.noteLoss()
+  const publisher = stack.use(startPublisher({ store, directory, ...common, onPublished, onLoss }))
   stack.use(applyEverything(edgeDirectory, clock))
   const { inspector, leafLifetimeMs } = options
   const built = await createLocalIssuer({

@@ -11,6 +11,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Store } from '#store/store.ts'
 
+import { EdgeRoll } from './edge-roll.ts'
 import { finishOriginRemovals } from './origin-removal.ts'
 import { retryRivals } from './rivals.ts'
 
@@ -26,6 +27,8 @@ export interface Deployments extends AsyncDisposable {
   watch(hostnameId: string): void
   /** Resolves true once the record's serial at the time of the call is applied, false at the time-out. */
   whenApplied(record: CustomHostname, timeoutMs: number): Promise<boolean>
+  /** The directory lost what it held: edges that have yet to report again are waited for. */
+  noteLoss(): void
   close(): Promise<void>
 }
 
@@ -64,6 +67,7 @@ class DeploymentWatcher implements Deployments {
   readonly #open = new Map<string, ChangeId | undefined>()
   readonly #waiters = new Map<string, Set<Waiter>>()
   readonly #alarm: Alarm
+  readonly #edges = new EdgeRoll()
   #sweptAt = -Infinity
   /** Since when no edge has reported. */
   #edgelessSince: number | undefined
@@ -99,6 +103,10 @@ class DeploymentWatcher implements Deployments {
     return promise
   }
 
+  noteLoss(): void {
+    this.#edges.noteLoss(this.#options.clock.now())
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new DOMException('closing', 'AbortError'))
     this.#alarm.wake()
@@ -127,10 +135,11 @@ class DeploymentWatcher implements Deployments {
 
   /** Finds what was published before this process started, or by another one. */
   async #sweep(): Promise<void> {
-    const { store, clock, log } = this.#options
+    const { store, directory, clock, log } = this.#options
     const sinceMs = clock.now() - this.#sweptAt
     // Less than nothing: the clock was set back.
     if (sinceMs >= 0 && sinceMs < SWEEP_MS) return
+    this.#edges.observe(await directory.listEdges(clock.now()), clock.now())
     const undeployed = await store.hostnames.listUndeployed(SWEEP_LIMIT)
     for (const { id } of undeployed) this.#open.set(id, undefined)
     if (undeployed.length < SWEEP_LIMIT) {
@@ -144,9 +153,10 @@ class DeploymentWatcher implements Deployments {
   async #pass(): Promise<void> {
     const { directory, clock } = this.#options
     const edges = await directory.listEdges(clock.now())
+    const appliedByAll = this.#edges.observe(edges, clock.now())
     if (edges.length === 0) return this.#passWithoutEdges()
     this.#edgelessSince = undefined
-    const appliedByAll = edges.map(({ applied }) => applied).reduce((a, b) => (a < b ? a : b))
+    if (appliedByAll === undefined) return
     for (const [id, awaited] of this.#open) {
       if (awaited === undefined || awaited <= appliedByAll) await this.#check(id, appliedByAll)
     }

@@ -51,6 +51,8 @@ export interface PublisherOptions {
   log: Logger
   /** Called after each publication that reached the directory. */
   onPublished: (hostnameId: string) => void
+  /** Called before a directory that lost what it held is filled again. */
+  onLoss?: () => void
 }
 
 const BATCH = 100
@@ -70,8 +72,8 @@ class OutboxPublisher implements Publisher {
   readonly #alarm: Alarm
   /** Rows that cannot be published for a reason of their own: hostname id → serial. */
   readonly #setAside = new Map<string, number>()
+  readonly #fillings = new SingleFlight<string, void>()
   #failures = 0
-  #epochCheckedAt = 0
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -91,6 +93,7 @@ class OutboxPublisher implements Publisher {
     const record = await this.#options.store.hostnames.find(id)
     if (!record) return true
     try {
+      await this.#ensureFilled()
       await this.#publishOnce({ hostnameId: id, serial: record.deployment.serial })
       return true
     } catch (error) {
@@ -118,6 +121,8 @@ class OutboxPublisher implements Publisher {
     const count = await store.outbox.enqueueAll()
     this.#setAside.clear()
     await this.#drain()
+    // Closing cuts the draining short: half filled must not be called filled.
+    this.#closing.signal.throwIfAborted()
     const swept = await directory.sweep((name, id) => this.#isKnown(name, id))
     await store.outbox.noteChange(await directory.writeEpoch(random.uuid()))
     log.info({ count, swept }, 'directory filled from the store')
@@ -138,12 +143,13 @@ class OutboxPublisher implements Publisher {
     const { clock, random, log } = this.#options
     while (!this.#closing.signal.aborted) {
       try {
-        await this.#checkEpoch()
+        await this.#ensureFilled()
         await this.#drain()
         if (this.#failures > 0) log.info({}, 'directory reachable again')
         this.#failures = 0
         await this.#alarm.sleep(EPOCH_CHECK_MS)
       } catch (error) {
+        if (this.#closing.signal.aborted) return
         this.#failures++
         const retryInMs = backoffMs(this.#failures, random.fraction(), {
           firstMs: 100,
@@ -155,18 +161,18 @@ class OutboxPublisher implements Publisher {
     }
   }
 
-  /** Now and then, and after each outage: the directory may have come back as another one. */
-  async #checkEpoch(): Promise<void> {
-    const { clock, log } = this.#options
-    const sinceMs = clock.now() - this.#epochCheckedAt
-    // Less than nothing: the clock was set back.
-    if (this.#failures === 0 && sinceMs >= 0 && sinceMs < EPOCH_CHECK_MS) return
-    const loss = await this.#findLoss()
-    if (loss) {
-      log.info({}, `the directory ${loss}: filling it from the store`)
+  /**
+   * Before anything is published, and now and then: the directory may have come back as another one.
+   * What is published into one that lost its reports would count as applied by too few.
+   */
+  #ensureFilled(): Promise<void> {
+    return this.#fillings.run('directory', async () => {
+      const loss = await this.#findLoss()
+      if (!loss) return
+      this.#options.log.info({}, `the directory ${loss}: filling it from the store`)
+      this.#options.onLoss?.()
       await this.republish()
-    }
-    this.#epochCheckedAt = clock.now()
+    })
   }
 
   async #findLoss(): Promise<string | undefined> {
