@@ -104,7 +104,8 @@ describe('a hostname from created to served', () => {
     ).result
     const ssl = { method: 'http', type: 'dv', settings: { http2: 'off' } } as const
     const edited = await client.customHostnames.edit(hostname?.id ?? '', { zone_id, ssl })
-    expect(edited.status).toBe('active_redeploying')
+    // With idle edges the change may be everywhere before the reply is written.
+    expect(['active_redeploying', 'active']).toContain(edited.status)
     await untilActive(client, { zone_id, id: edited.id })
     const url = `https://${HOSTNAME}:${custos.httpsPort}/`
     expect(await curl('--http2', '-o', '/dev/null', '-w', '%{http_version}', url)).toBe('1.1')
