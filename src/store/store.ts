@@ -49,8 +49,6 @@ export interface ZoneStore {
 
 export interface HostnameStore {
   find(id: string): Promise<CustomHostname | undefined>
-  /** The newest of that name in any zone; removed and `deleted` ones do not count. */
-  findByName(hostname: Hostname): Promise<CustomHostname | undefined>
   /** Every zone's record of that name, those under removal too: normally one. */
   listByName(hostname: Hostname): Promise<CustomHostname[]>
   list(zoneId: string, filter: HostnameFilter, page: Page): Promise<PageOf<CustomHostname>>

@@ -97,10 +97,6 @@ export function renderErrorResponse(kind: ProxyErrorKind, request: ErrorRequest)
   }
 }
 
-export function statusOf(kind: ProxyErrorKind): number {
-  return PRESENTATIONS[kind][0]
-}
-
 function presentationOf(kind: ProxyErrorKind): Presentation {
   const [status, title, text] = PRESENTATIONS[kind]
   return { status, title, text }

@@ -48,19 +48,6 @@ export class SqlHostnameStore implements HostnameStore {
     return this.#database.read((db) => findRecord(db, id))
   }
 
-  async findByName(hostname: Hostname): Promise<CustomHostname | undefined> {
-    const row = await this.#database.read((db) =>
-      selectRecords(db)
-        .where('hostname', '=', hostname)
-        .where('hostname_status', 'not in', ['deleted', 'pending_deletion'])
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(1)
-        .executeTakeFirst(),
-    )
-    return row && fromRow(row)
-  }
-
   async listByName(hostname: Hostname): Promise<CustomHostname[]> {
     const rows = await this.#database.read((db) =>
       selectRecords(db)
