@@ -15,6 +15,7 @@ import { createApi } from './api/api.ts'
 import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
 import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
+import { createIssuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
 import { createStubResolver } from './dns/stub-resolver.ts'
@@ -124,7 +125,7 @@ async function startLoops(
   const worker = createHostnameWorker({
     ...options,
     deployments,
-    issuer,
+    issuers: createIssuers([issuer]),
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => publisher.putAnswers(record),

@@ -14,6 +14,8 @@ export interface Certificate {
   /** UUID; also the context of the sealed key. */
   id: string
   hostnameId: string
+  /** Name of the issuer that signed it; undefined: the caller's own. */
+  ca: string | undefined
   keyAlgorithm: KeyAlgorithm
   chain: Chain
   sealedKey: Uint8Array

@@ -40,7 +40,8 @@ export type JsonObject = { [key: string]: JsonValue }
 export interface SslConfig {
   /** UUID of the certificate pack; stays while `ssl` stays. */
   packId: string
-  method: 'http' | 'txt'
+  /** How the name is proved to the CA; undefined: the certificates are the caller's own. */
+  method: 'http' | 'txt' | undefined
   type: 'dv'
   /** As the caller asked; undefined: the default CA. */
   certificateAuthority: string | undefined

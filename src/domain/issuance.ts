@@ -14,49 +14,65 @@ import { MAX_DCV_ATTEMPTS, validationDelayMs } from './validation.ts'
  */
 export type Issuance =
   /** To be ordered at `nextAt`. `attempts`: looks at the challenges of an order that expired. */
-  | {
-      state: 'scheduled'
-      nextAt: number
-      failures: number
-      attempts?: number
-      problem?: string
-    }
+  | ({ state: 'scheduled'; attempts?: number; problem?: string } & Trying)
   /** The challenges are shown and answered; we look whether the CA would see them. */
-  | {
-      state: 'ordered'
-      order: Order
-      since: number
-      attempts: number
-      nextAt: number
-      failures: number
-      problem?: string
-    }
-  /** The CA was told to look. */
-  | { state: 'validating'; order: Order; since: number; nextAt: number; failures: number }
+  | ({ state: 'ordered'; attempts: number; problem?: string } & Opened)
+  /** The CA was told to look; `via`: at challenges of this type. */
+  | ({ state: 'validating'; via?: ChallengeType } & Opened)
   /** Authorized. The key exists (sealed, context: `certificateId`); the CA is to sign. */
-  | {
+  | ({
       state: 'finalizing'
-      order: Order
-      since: number
-      nextAt: number
-      failures: number
       certificateId: string
       /** Base64. */
       sealedKey: string
-    }
+    } & Opened)
   /** Stored; the publication `serial` carries it to the edges. Overdue at `nextAt`. */
-  | {
+  | ({
       state: 'deploying'
       certificateId: string
       serial: number
+      /** Absent: the caller's own, and not ours to renew. */
+      renewAt?: number
+      /** When to ask the CA when to renew. */
+      checkAt?: number
+    } & Waiting)
+  /** Served everywhere; at `nextAt` it is to be renewed, or the CA to be asked when to. */
+  | ({
+      state: 'issued'
+      certificateId: string
       renewAt: number
-      nextAt: number
-      failures: number
-    }
-  /** Served everywhere; renewal is due at `nextAt`. */
-  | { state: 'issued'; certificateId: string; nextAt: number; failures: number }
+      renewalInfo?: RenewalInfo
+    } & Waiting)
+  /** The caller's own certificate, served everywhere: nothing is due. */
+  | { state: 'uploaded'; certificateId: string }
   /** Given up until someone asks again. */
   | { state: 'timed_out'; phase: IssuancePhase; since: number; problem: string }
+
+interface Waiting {
+  nextAt: number
+  failures: number
+}
+
+interface Trying extends Waiting {
+  /** CAs that failed us since the last success: others go before them. */
+  avoid?: readonly string[]
+}
+
+interface Opened extends Trying {
+  order: Order
+  since: number
+  /** Since when the CA has not answered. */
+  awaySince?: number
+}
+
+/** What the CA said of when to renew (RFC 9773 section 4.2). */
+export interface RenewalInfo {
+  window: { start: number; end: number }
+  /** When it is to be asked again. */
+  checkAt: number
+  /** A page about why, for people. */
+  explanationUrl?: string
+}
 
 export type IssuancePhase = 'initializing' | 'validation' | 'issuance' | 'deployment'
 
@@ -66,16 +82,24 @@ export interface Order {
   ca: string
   /** The CA's own address of the order. */
   url: string
-  /** What is still to be proved; empty where the CA reuses an authorization. */
+  /**
+   * All challenges that could prove what is still to be proved: one of each name and, of wildcards, one
+   * of the wildcard too. Empty where the CA reuses its authorizations.
+   */
   challenges: readonly OrderChallenge[]
   /** The CA forgets the order then. */
   expiresAt: number
 }
 
+export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01'] as const
+export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
+
 export interface OrderChallenge {
-  type: 'http-01' | 'dns-01' | 'tls-alpn-01'
-  /** The name to be proved. */
+  type: ChallengeType
+  /** The name to be proved, without `*.`. */
   identifier: string
+  /** It proves `*.identifier` (RFC 8555 section 7.1.4), not the name itself. */
+  wildcard?: true
   url: string
   token: string
   /** RFC 8555 section 8.1. */
@@ -86,16 +110,20 @@ export type IssuanceEvent =
   | { type: 'order-opened'; order: Order }
   /** Our own look showed that the CA would not accept it yet. */
   | { type: 'not-ready'; problem: string }
-  | { type: 'validation-begun' }
+  | { type: 'validation-begun'; via?: ChallengeType }
   /** The CA is still at it, or away: the order is as it was. */
-  | { type: 'still-waiting'; retryAt: number }
+  | { type: 'still-waiting'; retryAt: number; isAway?: boolean }
+  /** Nothing failed: a limit of the CA is used up until then. */
+  | { type: 'deferred'; problem: string; retryAt: number }
   | { type: 'authorized'; certificateId: string; sealedKey: string }
-  | { type: 'signed'; certificateId: string; serial: number; renewAt: number }
+  | { type: 'signed'; certificateId: string; serial: number; renewAt: number; checkAt?: number }
   | { type: 'deployed' }
+  /** The CA told when to renew. */
+  | { type: 'renewal-info'; renewAt: number; renewalInfo: RenewalInfo }
   /** The CA forgot the order before its challenges were answered: the next shows new ones. */
   | { type: 'order-expired' }
-  /** The order is lost, whatever the reason; a new one at `retryAt`. */
-  | { type: 'failed'; problem: string; retryAt: number }
+  /** The order is lost, whatever the reason; a new one at `retryAt`, elsewhere than at `avoid`. */
+  | { type: 'failed'; problem: string; retryAt: number; avoid?: string }
   /** The caller asks to try again now. */
   | { type: 'restart' }
 
@@ -115,9 +143,16 @@ export function advance(issuance: Issuance, event: IssuanceEvent, now: number): 
       return issuance.state === 'ordered' ? retryValidation(issuance, event.problem, now) : issuance
     case 'validation-begun':
       if (issuance.state !== 'ordered') return issuance
-      return { ...pick(issuance), state: 'validating', nextAt: now }
+      return {
+        ...pick(issuance),
+        state: 'validating',
+        nextAt: now,
+        ...(event.via && { via: event.via }),
+      }
     case 'still-waiting':
-      return hasOpenOrder(issuance) ? { ...issuance, nextAt: event.retryAt } : issuance
+      return hasOpenOrder(issuance) ? keepWaiting(issuance, event, now) : issuance
+    case 'deferred':
+      return defer(issuance, event)
     case 'authorized':
       if (issuance.state !== 'ordered' && issuance.state !== 'validating') return issuance
       return {
@@ -131,6 +166,8 @@ export function advance(issuance: Issuance, event: IssuanceEvent, now: number): 
       return issuance.state === 'finalizing' ? deploy(event, now) : issuance
     case 'deployed':
       return isDeployable(issuance) ? settle(issuance) : issuance
+    case 'renewal-info':
+      return issuance.state === 'issued' ? planRenewal(issuance, event) : issuance
     case 'order-expired':
       return issuance.state === 'ordered' ? reorder(issuance, now) : issuance
     case 'failed':
@@ -153,6 +190,7 @@ export function hasOpenOrder(
 export function issuanceDueAt(issuance: Issuance): number | undefined {
   switch (issuance.state) {
     case 'deploying':
+    case 'uploaded':
     case 'timed_out':
       return undefined
     default:
@@ -160,27 +198,58 @@ export function issuanceDueAt(issuance: Issuance): number | undefined {
   }
 }
 
-type Opened = Extract<Issuance, { state: 'ordered' | 'validating' }>
-type Ordered = Extract<Issuance, { state: 'ordered' }>
-type Deploying = Extract<Issuance, { state: 'deploying' }>
+type StateOf<State extends Issuance['state']> = Extract<Issuance, { state: State }>
+type EventOf<Type extends IssuanceEvent['type']> = Extract<IssuanceEvent, { type: Type }>
 
-function pick({ order, since, failures }: Opened): Pick<Opened, 'order' | 'since' | 'failures'> {
-  return { order, since, failures }
+/** What goes on to the next state of the same order; that the CA was away is over with it. */
+function pick({ order, since, failures, avoid }: Opened): Omit<Opened, 'nextAt' | 'awaySince'> {
+  return { order, since, failures, ...(avoid && { avoid }) }
 }
 
 function openOrder(issuance: Issuance, order: Order, now: number): Issuance {
   if (issuance.state !== 'scheduled' && issuance.state !== 'issued') return issuance
   const { failures } = issuance
-  const attempts = issuance.state === 'scheduled' ? (issuance.attempts ?? 0) : 0
-  return { state: 'ordered', order, since: now, attempts, nextAt: now, failures }
+  const { attempts = 0, avoid = undefined } = issuance.state === 'scheduled' ? issuance : {}
+  const kept = { order, since: now, failures, ...(avoid && { avoid }) }
+  return { ...kept, state: 'ordered', attempts, nextAt: now }
+}
+
+function keepWaiting(
+  issuance: StateOf<'ordered' | 'validating' | 'finalizing'>,
+  { retryAt, isAway = false }: EventOf<'still-waiting'>,
+  now: number,
+): Issuance {
+  const { awaySince = now, ...rest } = issuance
+  return { ...rest, nextAt: retryAt, ...(isAway && { awaySince }) }
+}
+
+function defer(issuance: Issuance, { problem, retryAt }: EventOf<'deferred'>): Issuance {
+  switch (issuance.state) {
+    case 'scheduled':
+    case 'ordered':
+      return { ...issuance, problem, nextAt: retryAt }
+    case 'issued':
+      return { state: 'scheduled', problem, nextAt: retryAt, failures: issuance.failures }
+    default:
+      return issuance
+  }
+}
+
+function planRenewal(
+  issued: StateOf<'issued'>,
+  { renewAt, renewalInfo }: EventOf<'renewal-info'>,
+): Issuance {
+  return { ...issued, renewAt, renewalInfo, nextAt: Math.min(renewAt, renewalInfo.checkAt) }
 }
 
 /** Neither the back-off nor the time-out begins anew with new tokens. */
-function reorder({ failures, attempts, problem }: Ordered, now: number): Issuance {
-  return { state: 'scheduled', nextAt: now, failures, attempts, ...(problem && { problem }) }
+function reorder(ordered: StateOf<'ordered'>, now: number): Issuance {
+  const { failures, attempts, problem, avoid } = ordered
+  const kept = { ...(problem && { problem }), ...(avoid && { avoid }) }
+  return { state: 'scheduled', nextAt: now, failures, attempts, ...kept }
 }
 
-function retryValidation(ordered: Ordered, problem: string, now: number): Issuance {
+function retryValidation(ordered: StateOf<'ordered'>, problem: string, now: number): Issuance {
   const attempts = ordered.attempts + 1
   if (attempts >= MAX_DCV_ATTEMPTS) {
     return { state: 'timed_out', phase: 'validation', since: now, problem }
@@ -188,32 +257,50 @@ function retryValidation(ordered: Ordered, problem: string, now: number): Issuan
   return { ...ordered, attempts, problem, nextAt: now + validationDelayMs(ordered.attempts) }
 }
 
-function deploy(event: Extract<IssuanceEvent, { type: 'signed' }>, now: number): Issuance {
-  const { certificateId, serial, renewAt } = event
-  const nextAt = now + DEPLOYMENT_DEADLINE_MS
-  return { state: 'deploying', certificateId, serial, renewAt, nextAt, failures: 0 }
+function deploy(event: EventOf<'signed'>, now: number): Issuance {
+  const { type: _, ...plan } = event
+  return { state: 'deploying', ...plan, nextAt: now + DEPLOYMENT_DEADLINE_MS, failures: 0 }
 }
 
-function isDeployable(issuance: Issuance): issuance is Deploying {
+function isDeployable(issuance: Issuance): issuance is StateOf<'deploying'> {
   return issuance.state === 'deploying'
 }
 
-function settle({ certificateId, renewAt }: Deploying): Issuance {
-  return { state: 'issued', certificateId, nextAt: renewAt, failures: 0 }
+function settle({ certificateId, renewAt, checkAt }: StateOf<'deploying'>): Issuance {
+  if (renewAt === undefined) return { state: 'uploaded', certificateId }
+  const nextAt = Math.min(renewAt, checkAt ?? renewAt)
+  return { state: 'issued', certificateId, renewAt, nextAt, failures: 0 }
 }
 
-function fail(issuance: Issuance, event: Extract<IssuanceEvent, { type: 'failed' }>): Issuance {
-  if (issuance.state === 'deploying' || issuance.state === 'timed_out') return issuance
+function fail(issuance: Issuance, event: EventOf<'failed'>): Issuance {
+  if (!isTried(issuance)) return issuance
   const { problem, retryAt } = event
-  return { state: 'scheduled', nextAt: retryAt, failures: issuance.failures + 1, problem }
+  const known = ('avoid' in issuance && issuance.avoid) || []
+  const avoid = event.avoid === undefined ? known : [...new Set([...known, event.avoid])]
+  const failures = issuance.failures + 1
+  return {
+    state: 'scheduled',
+    nextAt: retryAt,
+    failures,
+    problem,
+    ...(avoid.length > 0 && { avoid }),
+  }
+}
+
+function isTried(
+  issuance: Issuance,
+): issuance is StateOf<'scheduled' | 'ordered' | 'validating' | 'finalizing' | 'issued'> {
+  return issuance.state === 'scheduled' || issuance.state === 'issued' || hasOpenOrder(issuance)
 }
 
 function restart(issuance: Issuance, now: number): Issuance {
   switch (issuance.state) {
     case 'ordered':
       return { ...issuance, attempts: 0, nextAt: now }
-    case 'scheduled':
-      return { ...issuance, nextAt: now, ...(issuance.attempts && { attempts: 0 }) }
+    case 'scheduled': {
+      const { avoid: _, ...rest } = issuance
+      return { ...rest, nextAt: now, ...(issuance.attempts && { attempts: 0 }) }
+    }
     case 'timed_out':
       return newIssuance(now)
     default:

@@ -65,6 +65,7 @@ const STATUS_OF = {
   finalizing: 'pending_issuance',
   deploying: 'pending_deployment',
   issued: 'active',
+  uploaded: 'active',
 } as const satisfies Record<Exclude<Issuance['state'], 'timed_out'>, SslStatus>
 
 function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): SslStatus {
@@ -93,6 +94,7 @@ function statusOfWaiting(chain: ManagedChain, record: CustomHostname): SslStatus
     case 'finalizing':
     case 'deploying':
     case 'issued':
+    case 'uploaded':
       return 'pending_issuance'
     default:
       return 'initializing'

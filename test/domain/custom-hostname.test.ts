@@ -96,7 +96,8 @@ describe('dueAt', () => {
 describe('chainDueAt', () => {
   const open = { order: anOrder(), since: NOW, nextAt: 5, failures: 0 }
   const fresh: Issuance = { state: 'scheduled', nextAt: 5, failures: 0 }
-  const issued: Issuance = { state: 'issued', certificateId: 'c', nextAt: 9, failures: 0 }
+  const waitingFor = { certificateId: 'c', renewAt: 9, nextAt: 9, failures: 0 }
+  const issued: Issuance = { state: 'issued', ...waitingFor }
   const rsaDueAt = (ecdsa: Issuance, rsa: Issuance): number | undefined => {
     const record = withChains(aHostname({ ownership: verified }), ecdsa, rsa)
     const chain = chainOf(record, 'rsa')
@@ -115,7 +116,7 @@ describe('chainDueAt', () => {
   it.each<Issuance>([
     waiting(7),
     { ...open, state: 'finalizing', certificateId: 'c', sealedKey: '' },
-    { ...issued, state: 'deploying', serial: 1, renewAt: 9 },
+    { ...waitingFor, state: 'deploying', serial: 1 },
     issued,
     timedOut,
   ])('is the RSA chain’s own once that is over, well or not ($state)', (ecdsa) => {

@@ -23,6 +23,7 @@ type EventType = IssuanceEvent['type']
 const order = anOrder()
 const newer = anOrder({ url: 'order/2' })
 const open = { order, since: BEFORE, nextAt: BEFORE, failures: 2 }
+const renewalInfo = { window: { start: NOW, end: LATER + 1 }, checkAt: LATER - 1 }
 const key = { certificateId: 'old', sealedKey: 'b2xk' }
 
 const STATES: { [S in State]: Extract<Issuance, { state: S }> } = {
@@ -38,7 +39,14 @@ const STATES: { [S in State]: Extract<Issuance, { state: S }> } = {
     nextAt: NOW,
     failures: 0,
   },
-  issued: { state: 'issued', certificateId: 'old', nextAt: BEFORE, failures: 0 },
+  issued: {
+    state: 'issued',
+    certificateId: 'old',
+    renewAt: BEFORE,
+    nextAt: BEFORE,
+    failures: 0,
+  },
+  uploaded: { state: 'uploaded', certificateId: 'old' },
   timed_out: { state: 'timed_out', phase: 'validation', since: BEFORE, problem: 'never seen' },
 }
 
@@ -49,7 +57,9 @@ const EVENTS: { [T in EventType]: Extract<IssuanceEvent, { type: T }> } = {
   'still-waiting': { type: 'still-waiting', retryAt: LATER },
   authorized: { type: 'authorized', certificateId: 'new', sealedKey: 'bmV3' },
   signed: { type: 'signed', certificateId: 'new', serial: 9, renewAt: LATER },
+  deferred: { type: 'deferred', problem: 'limit used up', retryAt: LATER },
   deployed: { type: 'deployed' },
+  'renewal-info': { type: 'renewal-info', renewAt: LATER, renewalInfo },
   'order-expired': { type: 'order-expired' },
   failed: { type: 'failed', problem: 'refused', retryAt: LATER },
   restart: { type: 'restart' },
@@ -63,9 +73,11 @@ const NOTHING: Row = {
   'not-ready': SAME,
   'validation-begun': SAME,
   'still-waiting': SAME,
+  deferred: SAME,
   authorized: SAME,
   signed: SAME,
   deployed: SAME,
+  'renewal-info': SAME,
   'order-expired': SAME,
   failed: SAME,
   restart: SAME,
@@ -99,6 +111,7 @@ const TABLE: Record<State, Row> = {
   scheduled: {
     ...NOTHING,
     'order-opened': opened(2),
+    deferred: { ...STATES.scheduled, problem: 'limit used up', nextAt: LATER },
     failed: failed(3),
     restart: { ...STATES.scheduled, nextAt: NOW },
   },
@@ -112,6 +125,7 @@ const TABLE: Record<State, Row> = {
     },
     'validation-begun': { state: 'validating', order, since: BEFORE, nextAt: NOW, failures: 2 },
     'still-waiting': { ...STATES.ordered, nextAt: LATER },
+    deferred: { ...STATES.ordered, problem: 'limit used up', nextAt: LATER },
     authorized,
     'order-expired': {
       state: 'scheduled',
@@ -144,9 +158,22 @@ const TABLE: Record<State, Row> = {
   },
   deploying: {
     ...NOTHING,
-    deployed: { state: 'issued', certificateId: 'old', nextAt: LATER, failures: 0 },
+    deployed: {
+      state: 'issued',
+      certificateId: 'old',
+      renewAt: LATER,
+      nextAt: LATER,
+      failures: 0,
+    },
   },
-  issued: { ...NOTHING, 'order-opened': opened(0), failed: failed(1) },
+  issued: {
+    ...NOTHING,
+    'order-opened': opened(0),
+    deferred: { state: 'scheduled', nextAt: LATER, failures: 0, problem: 'limit used up' },
+    'renewal-info': { ...STATES.issued, renewAt: LATER, renewalInfo, nextAt: LATER - 1 },
+    failed: failed(1),
+  },
+  uploaded: NOTHING,
   timed_out: { ...NOTHING, restart: newIssuance(NOW) },
 }
 
@@ -169,7 +196,8 @@ describe('advance', () => {
         EVENTS.signed,
         EVENTS.deployed,
       ].reduce((state, event) => advance(state, event, NOW), from)
-    const issued = { state: 'issued', certificateId: 'new', nextAt: LATER, failures: 0 }
+    const renewal = { renewAt: LATER, nextAt: LATER, failures: 0 }
+    const issued = { state: 'issued', certificateId: 'new', ...renewal }
     expect(way(newIssuance(BEFORE))).toEqual(issued)
     expect(way(STATES.issued)).toEqual(issued)
   })
@@ -234,7 +262,7 @@ describe('advance', () => {
         if (isNew && next.state === 'deploying') signedAt = now
         // A renewal may have become due while the edges took their time.
         const earliest = next.state === 'issued' ? signedAt : now
-        return !isNew || next.state === 'timed_out' || next.nextAt >= earliest
+        return !isNew || !('nextAt' in next) || next.nextAt >= earliest
       })
     })
     expect(fc.check(property, { numRuns: 300 }).counterexample).toBeNull()
@@ -246,9 +274,16 @@ function at(event: IssuanceEvent, instant: number): IssuanceEvent {
   switch (event.type) {
     case 'still-waiting':
     case 'failed':
+    case 'deferred':
       return { ...event, retryAt: instant }
     case 'signed':
       return { ...event, renewAt: instant }
+    case 'renewal-info':
+      return {
+        ...event,
+        renewAt: instant,
+        renewalInfo: { ...event.renewalInfo, checkAt: instant },
+      }
     default:
       return event
   }
@@ -258,7 +293,7 @@ describe('questions about an issuance', () => {
   it.each(Object.values(STATES).map((issuance) => [issuance.state, issuance] as const))(
     'know when %s is due',
     (state, issuance) => {
-      const waits = state === 'deploying' || state === 'timed_out'
+      const waits = ['deploying', 'uploaded', 'timed_out'].includes(state)
       expect(issuanceDueAt(issuance)).toBe(waits ? undefined : BEFORE)
     },
   )

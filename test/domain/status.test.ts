@@ -62,7 +62,8 @@ describe('hostnameStatus', () => {
 
 const order = anOrder()
 const open = { order, since: NOW, nextAt: NOW, failures: 0 }
-const issued = { state: 'issued', certificateId: 'c', nextAt: NOW + HOUR_MS, failures: 0 } as const
+const renewal = { renewAt: NOW + HOUR_MS, nextAt: NOW + HOUR_MS, failures: 0 } as const
+const issued = { state: 'issued', certificateId: 'c', ...renewal } as const
 const deploying = {
   state: 'deploying',
   certificateId: 'c',

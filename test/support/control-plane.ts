@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import { createLocalIssuer } from '#control/ca/local/local-issuer.ts'
 import type { Issuer } from '#control/ca/issuer.ts'
+import { createIssuers } from '#control/ca/issuers.ts'
 import { startDeployments } from '#control/lifecycle/deployments.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
@@ -86,7 +87,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ...common,
     store,
     deployments,
-    issuer: options.issuer?.(built) ?? built,
+    issuers: createIssuers([options.issuer?.(built) ?? built]),
     inspector,
     sealer,
     keyMaker: createKeyMaker(),

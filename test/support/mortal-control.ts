@@ -73,6 +73,7 @@ await using plane = await startControlPlane({
   inspector: {
     inspectOwnership: async () => ({ provedBy: 'cname' }),
     inspectChallenge: async () => ({ isReady: true }),
+    inspectPermission: async () => ({ isPermitted: true }),
   },
 })
 await plane.until(

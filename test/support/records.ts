@@ -58,6 +58,7 @@ export function aCertificate(record: CustomHostname, keyAlgorithm: KeyAlgorithm)
   return {
     id: `${keyAlgorithm}-of-${record.id}`,
     hostnameId: record.id,
+    ca: 'local',
     keyAlgorithm,
     chain: {
       leaf: Buffer.from(`leaf ${keyAlgorithm}`),
@@ -117,7 +118,13 @@ export function anActiveHostname(change: Partial<CustomHostname> = {}): CustomHo
       return {
         ...chain,
         certificate: { id, notBefore, notAfter },
-        issuance: { state: 'issued', certificateId: id, nextAt: notAfter - 30 * DAY, failures: 0 },
+        issuance: {
+          state: 'issued',
+          certificateId: id,
+          renewAt: notAfter - 30 * DAY,
+          nextAt: notAfter - 30 * DAY,
+          failures: 0,
+        },
       }
     }),
     deployment: { serial, published: { serial, changeId: '1' }, appliedSerial: serial },

@@ -76,7 +76,7 @@ export async function startTestCa(): Promise<TestCa> {
     async openValidated(issuer, request) {
       const order = await openOrder(issuer, request)
       ca.answer(order)
-      await issuer.beginValidation(order, never)
+      await issuer.beginValidation(order, order.challenges, never)
       const progress = await issuer.checkOrder(order, never)
       if (progress.state !== 'ready') throw new Error(`order is ${JSON.stringify(progress)}`)
       return order

@@ -59,7 +59,7 @@ export const HOSTNAME_STATUSES = [
 const SSL = z.object({
   id: z.uuid(),
   status: z.enum(SSL_STATUSES),
-  method: z.enum(['http', 'txt']),
+  method: z.enum(['http', 'txt']).optional(),
   type: z.literal('dv'),
   wildcard: z.boolean(),
   bundle_method: z.enum(['ubiquitous', 'optimal', 'force']),

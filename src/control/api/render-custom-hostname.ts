@@ -81,7 +81,7 @@ function renderSsl(record: CustomHostname, ssl: SslConfig, context: RenderContex
   return {
     id: ssl.packId,
     type: ssl.type,
-    method: ssl.method,
+    ...(ssl.method && { method: ssl.method }),
     status: sslStatus(record, context.now) ?? 'initializing',
     settings: renderSettings(ssl.settings),
     bundle_method: ssl.bundleMethod,

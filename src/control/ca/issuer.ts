@@ -1,6 +1,6 @@
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
 import type { Hostname } from '#domain/hostname.ts'
-import type { Order } from '#domain/issuance.ts'
+import type { Order, OrderChallenge, RenewalInfo } from '#domain/issuance.ts'
 
 /**
  * A CA seen from the lifecycle loop: RFC 8555 in small steps, so that each is recorded before the
@@ -8,12 +8,30 @@ import type { Order } from '#domain/issuance.ts'
  * Knows nothing of hostname records.
  */
 export interface Issuer {
-  /** As `Order.ca` names it. */
+  /** As `Order.ca` and `Certificate.ca` name it: stays the same for ever. */
   readonly name: string
+  /** As people call it, in sentences: `Let's Encrypt`. */
+  readonly title: string
+  /** Its value of `certificate_authority` in the API; undefined where the API has none for it. */
+  readonly apiName: CertificateAuthorityName | undefined
+  /** Whether it answers `findRenewalInfo`. */
+  readonly hasRenewalInfo: boolean
+  /**
+   * Issuer domain names with which CAA records permit it (RFC 8659 section 4.2, RFC 8555 section 9.7.6
+   * `caaIdentities`); empty where CAA says nothing to it, as for a private CA.
+   */
+  listCaaIdentities(signal: AbortSignal): Promise<readonly string[]>
   /** Opens an order for one chain (RFC 8555 section 7.4). */
   openOrder(request: OrderRequest, signal: AbortSignal): Promise<Order>
-  /** Tells the CA to look at the challenges (section 7.5.1). */
-  beginValidation(order: Order, signal: AbortSignal): Promise<void>
+  /**
+   * Tells the CA to look at these challenges of the order (section 7.5.1): one of each name that is
+   * still to be proved.
+   */
+  beginValidation(
+    order: Order,
+    challenges: readonly OrderChallenge[],
+    signal: AbortSignal,
+  ): Promise<void>
   /** Asks how far the order is (sections 7.1.6 and 7.5.1). */
   checkOrder(order: Order, signal: AbortSignal): Promise<OrderProgress>
   /**
@@ -21,20 +39,33 @@ export interface Issuer {
    * returns the same chain, or one for the same key.
    */
   finalize(order: Order, csr: Uint8Array, signal: AbortSignal): Promise<FinalizeProgress>
+  /** When the CA wants the certificate renewed (RFC 9773); undefined where it does not say. */
+  findRenewalInfo(chain: Chain, signal: AbortSignal): Promise<RenewalInfo | undefined>
+  /** Revokes a certificate of ours (section 7.6); one that is revoked already is left so. */
+  revoke(chain: Chain, signal: AbortSignal): Promise<void>
 }
+
+/** The API's names of CAs (spec section 1.3), apart from those that are retired. */
+export const CERTIFICATE_AUTHORITY_NAMES = ['google', 'lets_encrypt', 'ssl_com'] as const
+export type CertificateAuthorityName = (typeof CERTIFICATE_AUTHORITY_NAMES)[number]
 
 export interface OrderRequest {
   hostname: Hostname
   /** Covers `*.hostname` too. */
   wildcard: boolean
   keyAlgorithm: KeyAlgorithm
+  /** The chain that this order replaces at the same CA (RFC 9773 section 5). */
+  replaces?: Chain
 }
 
 export type OrderProgress =
   | { state: 'pending'; retryAfterMs: number }
   | { state: 'ready' }
-  /** The CA's problem in one sentence, as the API shows it. */
-  | { state: 'invalid'; problem: string }
+  /**
+   * The CA's problem in one sentence, as the API shows it. `fault`: whether it lies with the name (its
+   * DNS, its web server, its CAA) or with the CA, so that another one may do it.
+   */
+  | { state: 'invalid'; problem: string; fault: 'name' | 'ca' }
 
 export type FinalizeProgress =
   | { state: 'processing'; retryAfterMs: number }

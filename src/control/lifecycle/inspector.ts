@@ -6,9 +6,21 @@ import type { OwnershipProof } from '#domain/ownership.ts'
 export interface Inspector {
   /** May this zone serve the name: any one proof of spec section 3.6. */
   inspectOwnership(question: OwnershipQuestion, signal: AbortSignal): Promise<OwnershipFinding>
-  /** Would the CA see what it wants to see. */
+  /** Would the CA see what it wants to see: http-01 over IPv4 and IPv6, dns-01 at every server. */
   inspectChallenge(challenge: OrderChallenge, signal: AbortSignal): Promise<ChallengeFinding>
+  /** May a CA issue for the name: its CAA records (RFC 8659), and whether its DNSSEC holds. */
+  inspectPermission(question: PermissionQuestion, signal: AbortSignal): Promise<PermissionFinding>
 }
+
+export interface PermissionQuestion {
+  hostname: Hostname
+  /** A certificate for `*.hostname` too: `issuewild` counts. */
+  wildcard: boolean
+  /** Of the CA that is to issue; empty: nothing is asked. */
+  caaIdentities: readonly string[]
+}
+
+export type PermissionFinding = { isPermitted: true } | { isPermitted: false; problem: string }
 
 export interface OwnershipQuestion {
   hostname: Hostname

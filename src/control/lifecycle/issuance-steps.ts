@@ -6,6 +6,7 @@ import {
   type Issuance,
   type IssuanceEvent,
   type ManagedChain,
+  type Order,
 } from '#domain/issuance.ts'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -13,6 +14,7 @@ import type { Random } from '#lib/random.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
+import type { Issuers } from '../ca/issuers.ts'
 import type { Inspector } from './inspector.ts'
 import type { KeyMaker } from './key-maker.ts'
 
@@ -26,7 +28,7 @@ export type StepOutcome =
   | { kind: 'signed'; certificate: Certificate; renewAt: number }
 
 export interface StepDependencies {
-  issuer: Issuer
+  issuers: Issuers
   inspector: Inspector
   keyMaker: KeyMaker
   sealer: Sealer
@@ -67,6 +69,7 @@ export async function takeStep(
       case 'finalizing':
         return await finalize(issuance, step, deps)
       case 'deploying':
+      case 'uploaded':
       case 'timed_out':
         return undefined
       default:
@@ -81,13 +84,23 @@ export async function takeStep(
 async function order(
   { record, chain, signal }: Step,
   deps: StepDependencies,
-): Promise<StepOutcome> {
+): Promise<StepOutcome | undefined> {
   const request = {
     hostname: record.hostname,
     wildcard: record.ssl?.wildcard ?? false,
     keyAlgorithm: chain.keyAlgorithm,
   }
-  return event({ type: 'order-opened', order: await deps.issuer.openOrder(request, signal) })
+  const certificateAuthority = record.ssl?.certificateAuthority
+  const [issuer] = deps.issuers.listCandidates({ certificateAuthority })
+  if (!issuer) return undefined
+  return event({ type: 'order-opened', order: await issuer.openOrder(request, signal) })
+}
+
+/** The CA that has the order. @throws {IssuerError} `unknown-order` where the settings lack it now */
+function issuerOf({ ca }: Order, { issuers }: StepDependencies): Issuer {
+  const issuer = issuers.find(ca)
+  if (issuer) return issuer
+  throw new IssuerError('unknown-order', 'The order was opened at a CA that is not used any more.')
 }
 
 /** Looks whether the CA would see the answers; only then tells it to look. */
@@ -100,7 +113,7 @@ async function prove(
   const now = deps.clock.now()
   if (order.expiresAt <= now) return event({ type: 'order-expired' })
   if (order.challenges.length === 0) {
-    const progress = await deps.issuer.checkOrder(order, signal)
+    const progress = await issuerOf(order, deps).checkOrder(order, signal)
     if (progress.state === 'ready') return authorize(step, deps)
     const problem =
       progress.state === 'invalid' ? progress.problem : 'The CA wants the name proved again.'
@@ -111,7 +124,7 @@ async function prove(
     const finding = await deps.inspector.inspectChallenge(challenge, signal)
     if (!finding.isReady) return event({ type: 'not-ready', problem: finding.problem })
   }
-  await deps.issuer.beginValidation(order, signal)
+  await issuerOf(order, deps).beginValidation(order, order.challenges, signal)
   return event({ type: 'validation-begun' })
 }
 
@@ -121,7 +134,7 @@ async function awaitValidation(
   deps: StepDependencies,
 ): Promise<StepOutcome> {
   const now = deps.clock.now()
-  const progress = await deps.issuer.checkOrder(order, step.signal)
+  const progress = await issuerOf(order, deps).checkOrder(order, step.signal)
   switch (progress.state) {
     case 'pending':
       return event({ type: 'still-waiting', retryAt: now + progress.retryAfterMs })
@@ -154,7 +167,7 @@ async function finalize(
   const privateKey = deps.sealer.open(sealed, certificateId)
   const names = record.ssl?.wildcard ? [record.hostname, `*.${record.hostname}`] : [record.hostname]
   const csr = await deps.keyMaker.createCsr({ privateKey, keyAlgorithm, names })
-  const progress = await deps.issuer.finalize(order, csr, signal)
+  const progress = await issuerOf(order, deps).finalize(order, csr, signal)
   const now = deps.clock.now()
   if (progress.state === 'processing') {
     return event({ type: 'still-waiting', retryAt: now + progress.retryAfterMs })
@@ -164,6 +177,7 @@ async function finalize(
     ...description,
     id: certificateId,
     hostnameId: record.id,
+    ca: order.ca,
     keyAlgorithm,
     chain: progress.chain,
     sealedKey: sealed,

@@ -20,5 +20,6 @@ export function createNetworkInspector(options: NetworkInspectorOptions): Inspec
   return {
     inspectOwnership: createOwnershipCheck(options),
     inspectChallenge: createChallengeCheck({ fetchWellKnown, userAgent: PREFLIGHT_USER_AGENT }),
+    inspectPermission: async () => ({ isPermitted: true }),
   }
 }

@@ -136,6 +136,7 @@ function toCertificateRow(
   return {
     id: certificate.id,
     hostname_id: certificate.hostnameId,
+    ca: certificate.ca ?? null,
     key_algorithm: certificate.keyAlgorithm,
     leaf: certificate.chain.leaf,
     intermediates: JSON.stringify(intermediates),
@@ -158,6 +159,7 @@ function fromCertificateRow(
   return {
     id: row.id,
     hostnameId: row.hostname_id,
+    ca: row.ca ?? undefined,
     keyAlgorithm: keyAlgorithm.parse(row.key_algorithm),
     chain: { leaf: row.leaf, intermediates },
     sealedKey: row.sealed_key,

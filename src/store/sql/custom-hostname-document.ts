@@ -2,7 +2,14 @@ import { z } from 'zod'
 
 import { KEY_ALGORITHMS } from '#domain/certificate.ts'
 import type { CustomHostname, JsonObject, Removal, SslConfig } from '#domain/custom-hostname.ts'
-import type { CertificateRef, Issuance, ManagedChain, Order } from '#domain/issuance.ts'
+import { CHALLENGE_TYPES } from '#domain/issuance.ts'
+import type {
+  CertificateRef,
+  Issuance,
+  ManagedChain,
+  Order,
+  RenewalInfo,
+} from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import type { TlsSettings } from '#domain/tls-settings.ts'
 
@@ -23,7 +30,7 @@ export type CustomHostnameDocument = Pick<
  * The shape that is written now. When it changes, raise this, and let `parseDocument` bring the
  * older shapes to the newest before it checks them.
  */
-export const DOCUMENT_VERSION = 1
+export const DOCUMENT_VERSION = 2
 
 export function renderDocument(record: CustomHostname): string {
   const { customMetadata, customOriginServer, customOriginSni } = record
@@ -42,9 +49,30 @@ export function renderDocument(record: CustomHostname): string {
 
 /** @throws {Error} not JSON, a version that is not known, or another shape */
 export function parseDocument(text: string, version: number): CustomHostnameDocument {
-  if (version !== DOCUMENT_VERSION) throw new Error(`unknown document version ${version}`)
-  return document.parse(JSON.parse(text))
+  if (version === DOCUMENT_VERSION) return document.parse(JSON.parse(text))
+  if (version === 1) return document.parse(upgradeFirst(JSON.parse(text)))
+  throw new Error(`unknown document version ${version}`)
 }
+
+/** In the first shape an issued chain had but one instant: when to renew it. */
+function upgradeFirst(first: unknown): unknown {
+  const { chains, ...rest } = firstDocument.parse(first)
+  return {
+    ...rest,
+    chains: chains.map(({ issuance, ...chain }) => ({
+      ...chain,
+      issuance: issuance.state === 'issued' ? { ...issuance, renewAt: issuance.nextAt } : issuance,
+    })),
+  }
+}
+
+const firstDocument = z.looseObject({
+  chains: z.array(
+    z.looseObject({
+      issuance: z.looseObject({ state: z.string(), nextAt: z.number().optional() }),
+    }),
+  ),
+})
 
 /** A key that JSON leaves out when it is undefined, and that the record has all the same. */
 function orUndefined<Value>(schema: z.ZodType<Value>): z.ZodType<Value | undefined> {
@@ -84,8 +112,9 @@ const order = z.strictObject({
   url: z.string(),
   challenges: z.array(
     z.strictObject({
-      type: z.enum(['http-01', 'dns-01', 'tls-alpn-01']),
+      type: z.enum(CHALLENGE_TYPES),
       identifier: z.string(),
+      wildcard: z.literal(true).exactOptional(),
       url: z.string(),
       token: z.string(),
       keyAuthorization: z.string(),
@@ -94,13 +123,20 @@ const order = z.strictObject({
   expiresAt: instant,
 }) satisfies z.ZodType<Order>
 
+const renewalInfo = z.strictObject({
+  window: z.strictObject({ start: instant, end: instant }),
+  checkAt: instant,
+  explanationUrl: z.string().exactOptional(),
+}) satisfies z.ZodType<RenewalInfo>
+
 const waiting = { nextAt: instant, failures: z.number() }
-const opened = { order, since: instant, ...waiting }
+const trying = { ...waiting, avoid: z.array(z.string()).exactOptional() }
+const opened = { ...trying, order, since: instant, awaySince: instant.exactOptional() }
 
 const issuance = z.discriminatedUnion('state', [
   z.strictObject({
     state: z.literal('scheduled'),
-    ...waiting,
+    ...trying,
     attempts: z.number().exactOptional(),
     problem: z.string().exactOptional(),
   }),
@@ -110,7 +146,11 @@ const issuance = z.discriminatedUnion('state', [
     attempts: z.number(),
     problem: z.string().exactOptional(),
   }),
-  z.strictObject({ state: z.literal('validating'), ...opened }),
+  z.strictObject({
+    state: z.literal('validating'),
+    ...opened,
+    via: z.enum(CHALLENGE_TYPES).exactOptional(),
+  }),
   z.strictObject({
     state: z.literal('finalizing'),
     ...opened,
@@ -122,9 +162,17 @@ const issuance = z.discriminatedUnion('state', [
     ...waiting,
     certificateId: z.string(),
     serial: z.number(),
-    renewAt: instant,
+    renewAt: instant.exactOptional(),
+    checkAt: instant.exactOptional(),
   }),
-  z.strictObject({ state: z.literal('issued'), ...waiting, certificateId: z.string() }),
+  z.strictObject({
+    state: z.literal('issued'),
+    ...waiting,
+    certificateId: z.string(),
+    renewAt: instant,
+    renewalInfo: renewalInfo.exactOptional(),
+  }),
+  z.strictObject({ state: z.literal('uploaded'), certificateId: z.string() }),
   z.strictObject({
     state: z.literal('timed_out'),
     phase: z.enum(['initializing', 'validation', 'issuance', 'deployment']),
@@ -155,7 +203,7 @@ const tlsSettings = z.strictObject({
 
 const ssl = z.strictObject({
   packId: z.string(),
-  method: z.enum(['http', 'txt']),
+  method: orUndefined(z.enum(['http', 'txt'])),
   type: z.literal('dv'),
   certificateAuthority: orUndefined(z.string()),
   bundleMethod: z.enum(['ubiquitous', 'optimal', 'force']),

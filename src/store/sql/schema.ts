@@ -69,6 +69,8 @@ export interface HostnameIndexColumns {
 export interface CertificateTable {
   id: string
   hostname_id: string
+  /** Name of the issuer; null: the caller's own, or written before there was this column. */
+  ca: string | null
   key_algorithm: string
   leaf: Uint8Array
   /** SHA-256 of each, as a JSON list, in order. */

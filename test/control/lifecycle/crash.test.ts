@@ -47,7 +47,7 @@ describe('a control process that is killed between every two steps', () => {
 async function prepare(dir: string): Promise<void> {
   using template = tempDir()
   const never = (): Promise<never> => new Promise(() => {})
-  const inspector = { inspectOwnership: never, inspectChallenge: never }
+  const inspector = { inspectOwnership: never, inspectChallenge: never, inspectPermission: never }
   const plane = await startControlPlane({ dir: template.path, inspector })
   await plane[Symbol.asyncDispose]()
   const store = await openStore(template.path)

@@ -6,6 +6,7 @@ import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import { systemClock } from '#lib/clock.ts'
+import { alteredIssuer } from '#test/altered-issuer.ts'
 import { startControlPlane } from '#test/control-plane.ts'
 import { aHostname } from '#test/records.ts'
 
@@ -13,12 +14,14 @@ import { aHostname } from '#test/records.ts'
 const GOOD: Inspector = {
   inspectOwnership: async () => ({ provedBy: 'cname' }),
   inspectChallenge: async () => ({ isReady: true }),
+  inspectPermission: async () => ({ isPermitted: true }),
 }
 
 /** A customer who has done nothing yet. */
 const NOTHING: Inspector = {
   inspectOwnership: async () => ({ errors: ['custom hostname does not CNAME to this zone.'] }),
   inspectChallenge: async () => ({ isReady: false, problem: 'nothing answers on port 80.' }),
+  inspectPermission: async () => ({ isPermitted: true }),
 }
 
 function newRecord(): CustomHostname {
@@ -100,16 +103,13 @@ describe('the lifecycle', () => {
 
   it('says what is wrong on the customer’s side, and never bothers the CA with it', async () => {
     const asked: string[] = []
-    const issuer = (built: Issuer): Issuer => ({
-      name: built.name,
-      openOrder: (request, signal) => built.openOrder(request, signal),
-      checkOrder: (order, signal) => built.checkOrder(order, signal),
-      finalize: (order, csr, signal) => built.finalize(order, csr, signal),
-      beginValidation: (order, signal) => {
-        asked.push(order.url)
-        return built.beginValidation(order, signal)
-      },
-    })
+    const issuer = (built: Issuer): Issuer =>
+      alteredIssuer(built, {
+        beginValidation: (order, challenges, signal) => {
+          asked.push(order.url)
+          return built.beginValidation(order, challenges, signal)
+        },
+      })
     await using plane = await startControlPlane({ inspector: NOTHING, issuer })
     const record = newRecord()
     await plane.create(record)
@@ -134,17 +134,14 @@ describe('the lifecycle', () => {
 
   it('orders again, after a while, what the CA refused', async () => {
     let refusals = 0
-    const issuer = (built: Issuer): Issuer => ({
-      name: built.name,
-      beginValidation: (order, signal) => built.beginValidation(order, signal),
-      checkOrder: (order, signal) => built.checkOrder(order, signal),
-      finalize: (order, csr, signal) => built.finalize(order, csr, signal),
-      openOrder: (request, signal) => {
-        if (request.keyAlgorithm !== 'rsa') return built.openOrder(request, signal)
-        refusals++
-        return Promise.reject(new IssuerError('rejected', 'no RSA today'))
-      },
-    })
+    const issuer = (built: Issuer): Issuer =>
+      alteredIssuer(built, {
+        openOrder: (request, signal) => {
+          if (request.keyAlgorithm !== 'rsa') return built.openOrder(request, signal)
+          refusals++
+          return Promise.reject(new IssuerError('rejected', 'no RSA today'))
+        },
+      })
     await using plane = await startControlPlane({ inspector: GOOD, issuer })
     const record = newRecord()
     await plane.create(record)
@@ -163,13 +160,10 @@ describe('the lifecycle', () => {
   })
 
   it('keeps the order, and the token that the customer may have placed, while the CA is away', async () => {
-    const issuer = (built: Issuer): Issuer => ({
-      name: built.name,
-      openOrder: (request, signal) => built.openOrder(request, signal),
-      checkOrder: (order, signal) => built.checkOrder(order, signal),
-      finalize: (order, csr, signal) => built.finalize(order, csr, signal),
-      beginValidation: () => Promise.reject(new IssuerError('unavailable', 'the CA is away')),
-    })
+    const issuer = (built: Issuer): Issuer =>
+      alteredIssuer(built, {
+        beginValidation: () => Promise.reject(new IssuerError('unavailable', 'the CA is away')),
+      })
     await using plane = await startControlPlane({ inspector: GOOD, issuer })
     const record = newRecord()
     await plane.create(record)

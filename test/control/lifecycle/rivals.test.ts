@@ -21,6 +21,7 @@ function customer({ isMoved }: { isMoved: boolean }): Inspector & { asked: Owner
       return isMoved ? { provedBy: 'cname' } : { errors: ['points elsewhere'] }
     },
     inspectChallenge: async () => ({ isReady: true }),
+    inspectPermission: async () => ({ isPermitted: true }),
   }
 }
 

@@ -183,6 +183,7 @@ const issuance: fc.Arbitrary<Issuance> = fc.oneof(
   fc.record({
     state: fc.constant('issued'),
     certificateId: fc.constant('c'),
+    renewAt: instant,
     nextAt: instant,
     failures: fc.constant(0),
   }),

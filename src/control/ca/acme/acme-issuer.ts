@@ -74,6 +74,9 @@ const PEM_CHAIN = 'application/pem-certificate-chain'
 
 class AcmeCa implements AcmeIssuer {
   readonly name: string
+  readonly title = 'The CA'
+  readonly apiName = undefined
+  readonly hasRenewalInfo = false
   readonly #client: AcmeClient
   readonly #clock: Clock
   /** Which chain was given which order, by the order's URL. */
@@ -84,6 +87,14 @@ class AcmeCa implements AcmeIssuer {
     this.#client = client
     this.#clock = clock
   }
+
+  async listCaaIdentities(): Promise<readonly string[]> {
+    return []
+  }
+
+  async findRenewalInfo(): Promise<undefined> {}
+
+  async revoke(): Promise<void> {}
 
   async openOrder(request: OrderRequest, signal: AbortSignal): Promise<Order> {
     const { hostname, wildcard, keyAlgorithm } = request
@@ -103,9 +114,13 @@ class AcmeCa implements AcmeIssuer {
   }
 
   /** A challenge that the CA looks at already, or has looked at, is left as it is. */
-  async beginValidation(order: Order, signal: AbortSignal): Promise<void> {
+  async beginValidation(
+    order: Order,
+    challenges: readonly OrderChallenge[],
+    signal: AbortSignal,
+  ): Promise<void> {
     this.#checkOurs(order)
-    for (const { url } of order.challenges) {
+    for (const { url } of challenges) {
       try {
         await this.#client.post({ url, payload: {} }, signal)
       } catch (error) {
@@ -123,7 +138,7 @@ class AcmeCa implements AcmeIssuer {
       case 'pending':
         return { state: 'pending', retryAfterMs }
       case 'invalid':
-        return { state: 'invalid', problem: await this.#explain(found, signal) }
+        return { state: 'invalid', problem: await this.#explain(found, signal), fault: 'name' }
       case 'ready':
       case 'processing':
       case 'valid':

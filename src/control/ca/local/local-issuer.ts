@@ -96,6 +96,9 @@ type FinalizeResult = ReturnType<Issuer['finalize']>
 
 class BuiltInCa implements LocalIssuer {
   readonly name = 'local'
+  readonly title = 'The built-in CA'
+  readonly apiName = undefined
+  readonly hasRenewalInfo = false
   readonly #parts: Parts
   readonly #tickets: OrderTickets
   readonly #issued = new LRUCache<string, Issued>({ max: MAX_ISSUED })
@@ -123,6 +126,16 @@ class BuiltInCa implements LocalIssuer {
     return { ca: this.name, url, challenges, expiresAt: ticket.expiresAt }
   }
 
+  /** Private: CAA does not bind it, and nothing that it signs is trusted by anybody else. */
+  async listCaaIdentities(): Promise<readonly string[]> {
+    return []
+  }
+
+  async findRenewalInfo(): Promise<undefined> {}
+
+  /** Nobody would see it: it publishes no list of what it revoked. */
+  async revoke(): Promise<void> {}
+
   async beginValidation(order: Order): Promise<void> {
     const ticket = this.#open(order)
     if (!ticket.authorized) this.#validate(ticket, order)
@@ -139,7 +152,7 @@ class BuiltInCa implements LocalIssuer {
       case 'valid':
         return { state: 'ready' }
       case 'invalid':
-        return { state: 'invalid', problem: validation.problem }
+        return { state: 'invalid', problem: validation.problem, fault: 'name' }
       default:
         return { state: 'pending', retryAfterMs: RETRY_MS }
     }

@@ -212,7 +212,7 @@ describe('what a CA must not get away with', () => {
     const hostname = newHostname()
     const order = await open(issuer, hostname)
     responder.answer(order)
-    await issuer.beginValidation(order, NEVER)
+    await issuer.beginValidation(order, order.challenges, NEVER)
     expect(await untilValidated(issuer, order)).toBeUndefined()
     const { privateKey, csr } = await makeCsr([hostname], 'ecdsa')
     for (const garbage of [
@@ -269,7 +269,7 @@ describe('a call that is repeated', () => {
       proxy.loses = path
       const order = await twice(() => open(issuer, hostname, 'rsa'))
       responder.answer(order)
-      await twice(() => issuer.beginValidation(order, NEVER))
+      await twice(() => issuer.beginValidation(order, order.challenges, NEVER))
       expect(await untilValidated(issuer, order)).toBeUndefined()
       const chain = await twice(() => untilSigned(issuer, order, csr))
       expect(proxy.loses).toBeUndefined()

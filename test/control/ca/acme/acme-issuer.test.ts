@@ -40,7 +40,7 @@ afterAll(async () => {
 async function provedOrder(hostname = newHostname()): Promise<Order> {
   const order = await open(issuer, hostname)
   responder.answer(order)
-  await issuer.beginValidation(order, NEVER)
+  await issuer.beginValidation(order, order.challenges, NEVER)
   expect(await untilValidated(issuer, order)).toBeUndefined()
   return order
 }
@@ -55,7 +55,7 @@ describe('an order at an ACME CA', () => {
     expect(await issuer.checkOrder(order, NEVER)).toMatchObject({ state: 'pending' })
 
     responder.answer(order)
-    await issuer.beginValidation(order, NEVER)
+    await issuer.beginValidation(order, order.challenges, NEVER)
     expect(await untilValidated(issuer, order)).toBeUndefined()
 
     const { privateKey, csr } = await makeCsr([hostname], keyAlgorithm)
@@ -94,7 +94,7 @@ describe('an order at an ACME CA', () => {
 
     const after = issuerAt({ ...pebble, secrets })
     responder.answer(order)
-    await after.beginValidation(order, NEVER)
+    await after.beginValidation(order, order.challenges, NEVER)
     expect(await untilValidated(after, order)).toBeUndefined()
     const { csr } = await makeCsr([hostname], 'ecdsa')
     await expect(untilSigned(after, order, csr)).resolves.toHaveProperty('leaf')
@@ -104,10 +104,10 @@ describe('an order at an ACME CA', () => {
   it('lets the CA look once, however often it is told to', async () => {
     const order = await open(issuer, newHostname())
     responder.answer(order)
-    await issuer.beginValidation(order, NEVER)
-    await issuer.beginValidation(order, NEVER)
+    await issuer.beginValidation(order, order.challenges, NEVER)
+    await issuer.beginValidation(order, order.challenges, NEVER)
     expect(await untilValidated(issuer, order)).toBeUndefined()
-    await issuer.beginValidation(order, NEVER)
+    await issuer.beginValidation(order, order.challenges, NEVER)
     expect(await issuer.checkOrder(order, NEVER)).toEqual({ state: 'ready' })
   })
 
@@ -128,7 +128,7 @@ describe('an order at an ACME CA', () => {
 
   it('is invalid with the CA’s own sentence when the proof is not there', async () => {
     const order = await open(issuer, newHostname())
-    await issuer.beginValidation(order, NEVER)
+    await issuer.beginValidation(order, order.challenges, NEVER)
     expect(await untilValidated(issuer, order)).toMatch(/404/)
     const { csr } = await makeCsr(['x.customer.test'], 'ecdsa')
     await expect(issuer.finalize(order, csr, NEVER)).rejects.toMatchObject({

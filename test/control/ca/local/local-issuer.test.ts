@@ -40,7 +40,7 @@ describe('validation by the built-in CA', () => {
   it('looks at the challenge itself, once, and is ready', async () => {
     const { issuer } = await ca.start()
     const order = await ca.openValidated(issuer)
-    await issuer.beginValidation(order, never)
+    await issuer.beginValidation(order, order.challenges, never)
     await issuer.checkOrder(order, never)
     const path = `/.well-known/acme-challenge/${order.challenges[0]?.token}`
     expect(ca.site.requests.filter((line) => line.endsWith(path))).toHaveLength(1)
@@ -50,11 +50,13 @@ describe('validation by the built-in CA', () => {
   it('refuses a name that it cannot see proved, and says why', async () => {
     const { issuer } = await ca.start()
     const order = await openOrder(issuer)
-    await issuer.beginValidation(order, never)
+    await issuer.beginValidation(order, order.challenges, never)
     const problem = 'app.localhost answered with status 404, not 200.'
-    await expect.poll(() => issuer.checkOrder(order, never)).toEqual({ state: 'invalid', problem })
+    await expect
+      .poll(() => issuer.checkOrder(order, never))
+      .toMatchObject({ state: 'invalid', problem })
     ca.answer(order)
-    expect(await issuer.checkOrder(order, never)).toEqual({ state: 'invalid', problem })
+    expect(await issuer.checkOrder(order, never)).toMatchObject({ state: 'invalid', problem })
     const { csr } = await makeCsr('ecdsa')
     await expect(issuer.finalize(order, csr, never)).rejects.toMatchObject({
       ...kind('rejected'),
@@ -77,7 +79,7 @@ describe('validation by the built-in CA', () => {
     const looking = Promise.withResolvers<{ isReady: true }>()
     const { issuer, clock } = await ca.start({ inspectChallenge: () => looking.promise })
     const order = await openOrder(issuer)
-    await issuer.beginValidation(order, never)
+    await issuer.beginValidation(order, order.challenges, never)
     const { csr } = await makeCsr('ecdsa')
     expect(await issuer.finalize(order, csr, never)).toMatchObject({ state: 'processing' })
     const checking = issuer.checkOrder(order, never)
@@ -206,7 +208,9 @@ describe('orders of the built-in CA', () => {
     const order = await openOrder(issuer)
     expect(order.expiresAt).toBe(clock.now() + 1_000)
     clock.jump(order.expiresAt)
-    await expect(issuer.beginValidation(order, never)).rejects.toMatchObject(kind('unknown-order'))
+    await expect(issuer.beginValidation(order, order.challenges, never)).rejects.toMatchObject(
+      kind('unknown-order'),
+    )
   })
 
   it('cannot be made or changed by anybody else', async () => {
@@ -268,7 +272,8 @@ describe('closing', () => {
       )
     }
     const { issuer } = await ca.start({ inspectChallenge })
-    await issuer.beginValidation(await openOrder(issuer), never)
+    const order = await openOrder(issuer)
+    await issuer.beginValidation(order, order.challenges, never)
     await Promise.all([issuer.close(), issuer.close()])
     expect(seen.map((signal) => signal.aborted)).toEqual([true])
   })
