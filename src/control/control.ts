@@ -20,11 +20,13 @@ import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
 import { createStubResolver } from './dns/stub-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
+import { UNLIMITED } from './lifecycle/budget.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
+import { createOutages } from './lifecycle/outages.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
 import { createChallengeCheck } from './validation/challenge-check.ts'
@@ -126,6 +128,9 @@ async function startLoops(
     ...options,
     deployments,
     issuers: createIssuers([issuer]),
+    budget: UNLIMITED,
+    outages: createOutages(clock),
+    findCertificate: (id) => store.certificates.find(id),
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => publisher.putAnswers(record),

@@ -1,3 +1,4 @@
+import { expiryWarningAt } from './certificate.ts'
 import type { CustomHostname } from './custom-hostname.ts'
 import type { Issuance, ManagedChain } from './issuance.ts'
 
@@ -18,6 +19,7 @@ export type SslStatus =
   | 'pending_issuance'
   | 'pending_deployment'
   | 'active'
+  | 'pending_expiration'
   | 'expired'
   | 'pending_deletion'
   | 'deleted'
@@ -47,6 +49,7 @@ export function sslStatus(record: CustomHostname, now: number): SslStatus | unde
 /** The pack is as far as its slower chain. */
 const SLOWEST_FIRST = [
   'expired',
+  'pending_expiration',
   'initializing_timed_out',
   'validation_timed_out',
   'issuance_timed_out',
@@ -71,7 +74,10 @@ const STATUS_OF = {
 function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): SslStatus {
   const { issuance, certificate } = chain
   if (certificate && certificate.notAfter <= now) return 'expired'
-  if (certificate && isRenewing(issuance)) return 'active'
+  if (certificate && isRenewing(issuance)) {
+    const warningAt = expiryWarningAt(certificate, issuance.state === 'uploaded')
+    return warningAt <= now ? 'pending_expiration' : 'active'
+  }
   if (issuance.state === 'timed_out') return `${issuance.phase}_timed_out`
   if (issuance.state === 'deploying' && issuance.nextAt <= now) return 'deployment_timed_out'
   if (issuance.state === 'scheduled' && issuance.failures === 0)

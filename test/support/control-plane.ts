@@ -4,9 +4,11 @@ import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import { createLocalIssuer } from '#control/ca/local/local-issuer.ts'
 import type { Issuer } from '#control/ca/issuer.ts'
 import { createIssuers } from '#control/ca/issuers.ts'
+import { UNLIMITED } from '#control/lifecycle/budget.ts'
 import { startDeployments } from '#control/lifecycle/deployments.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
+import { createOutages } from '#control/lifecycle/outages.ts'
 import { startLifecycle, type Lifecycle } from '#control/lifecycle/lifecycle.ts'
 import { startPublisher, type Publisher } from '#control/publisher/publisher.ts'
 import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
@@ -88,6 +90,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     store,
     deployments,
     issuers: createIssuers([options.issuer?.(built) ?? built]),
+    budget: UNLIMITED,
+    outages: createOutages(clock),
+    findCertificate: (id) => store.certificates.find(id),
     inspector,
     sealer,
     keyMaker: createKeyMaker(),

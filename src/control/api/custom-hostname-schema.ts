@@ -37,6 +37,7 @@ export const SSL_STATUSES = [
   'pending_issuance',
   'pending_deployment',
   'active',
+  'pending_expiration',
   'expired',
   'pending_deletion',
   'deleted',

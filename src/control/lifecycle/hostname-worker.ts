@@ -8,9 +8,10 @@ import type { Store, HostnameChange } from '#store/store.ts'
 
 import { applyOutcome, applyOwnership } from './apply.ts'
 import type { Deployments } from './deployments.ts'
-import { takeStep, type StepDependencies } from './issuance-steps.ts'
+import { takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
 import { listOthers, moveRivals, rivalTargetsOf } from './rivals.ts'
+import type { StepDependencies } from './step.ts'
 
 export interface HostnameWorkerOptions extends StepDependencies {
   store: Store

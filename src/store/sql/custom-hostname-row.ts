@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 
+import { expiryWarningAt } from '#domain/certificate.ts'
 import { dueAt, type CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import { hostnameStatus, sslStatus, type SslStatus } from '#domain/status.ts'
@@ -81,6 +82,7 @@ export function deriveIndexColumns(record: CustomHostname): HostnameIndexColumns
     hostname_status: hostnameStatus(record),
     ssl_status: sslStatus(record, -Infinity) ?? null,
     ssl_overdue_at: firstInstantOf(record, 'deployment_timed_out'),
+    ssl_expiring_at: firstInstantOf(record, 'pending_expiration'),
     ssl_expires_at: firstInstantOf(record, 'expired'),
     has_ssl: record.ssl ? 1 : 0,
     wildcard: record.ssl?.wildcard ? 1 : 0,
@@ -93,11 +95,13 @@ export function deriveIndexColumns(record: CustomHostname): HostnameIndexColumns
 
 /**
  * When `sslStatus` will turn to `status` if nothing else happens. It changes by itself only where a
- * certificate ends or a deployment's deadline passes.
+ * certificate nears its end or ends, or a deployment's deadline passes.
  */
 function firstInstantOf(record: CustomHostname, status: SslStatus): number | null {
   const instants = record.chains.flatMap(({ certificate, issuance }) => [
-    ...(certificate ? [certificate.notAfter] : []),
+    ...(certificate
+      ? [expiryWarningAt(certificate, issuance.state === 'uploaded'), certificate.notAfter]
+      : []),
     ...(issuance.state === 'deploying' ? [issuance.nextAt] : []),
   ])
   const ordered = instants.sort((a, b) => a - b)

@@ -81,10 +81,13 @@ function withSslStatus(
   query: Hostnames<{}>,
   { sslStatus, now }: { sslStatus: SslStatus; now: number },
 ): Hostnames<{}> {
-  const isOfTime = sslStatus === 'expired' || sslStatus === 'deployment_timed_out'
+  const isOfTime = OF_TIME.has(sslStatus)
   const matching = query.where(sslStatusAt(now), '=', sslStatus)
   return isOfTime ? matching : matching.where('ssl_status', '=', sslStatus)
 }
+
+/** In which a hostname comes to be without being written. */
+const OF_TIME = new Set<SslStatus>(['expired', 'pending_expiration', 'deployment_timed_out'])
 
 type EqualityColumn =
   | 'id'
@@ -121,6 +124,7 @@ function likeContains(text: string): string {
 function sslStatusAt(now: number): RawBuilder<string> {
   return sql<string>`CASE
     WHEN ssl_expires_at <= ${now} THEN 'expired'
+    WHEN ssl_expiring_at <= ${now} THEN 'pending_expiration'
     WHEN ssl_overdue_at <= ${now} THEN 'deployment_timed_out'
     ELSE coalesce(ssl_status, '') END`
 }

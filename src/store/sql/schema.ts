@@ -52,9 +52,10 @@ export interface CustomHostnameTable extends HostnameIndexColumns {
 export interface HostnameIndexColumns {
   due_at: number | null
   hostname_status: string
-  /** As it is apart from the two instants below, the only ones at which it changes by itself. */
+  /** As it is apart from the instants below, the only ones at which it changes by itself. */
   ssl_status: string | null
   ssl_overdue_at: number | null
+  ssl_expiring_at: number | null
   ssl_expires_at: number | null
   has_ssl: number
   wildcard: number
