@@ -10,6 +10,8 @@ import type { Step, StepDependencies } from './step.ts'
  * than a restart of theirs; short beside the week that a customer has.
  */
 const PATIENCE_MS = 15 * 60_000
+/** Between two looks whether a CA is back: the longer it was away, the longer. */
+const LONGEST_PAUSE_MS = 15 * 60_000
 
 /** What an error of the CA means for an issuance that has an order there. */
 export async function afterIssuerError(
@@ -57,13 +59,18 @@ async function wait(
   const { message: problem, retryAfterMs } = error
   const failures = 'failures' in issuance ? issuance.failures : 0
   const now = clock.now()
-  const retryAt = now + (retryAfterMs ?? outageDelayMs(failures, random))
-  if (!hasOpenOrder(issuance)) return { type: 'failed', problem, retryAt }
+  const shortestMs = outageDelayMs(failures, random)
+  if (!hasOpenOrder(issuance)) {
+    return { type: 'failed', problem, retryAt: now + (retryAfterMs ?? shortestMs) }
+  }
   const { ca } = issuance.order
+  const { awaySince = now } = issuance
+  const laterMs = Math.min(Math.max(shortestMs, (now - awaySince) / 4), LONGEST_PAUSE_MS)
+  const retryAt = Math.round(now + (retryAfterMs ?? laterMs))
   if (error.kind === 'unavailable') outages.note(ca)
   else await budget.noteLimited({ ca, retryAfterMs: retryAt - now, problem })
-  const awaySince = issuance.awaySince ?? now
-  const isTooLong = retryAt - awaySince > PATIENCE_MS
+  const knownAwayUntil = retryAfterMs === undefined ? now : retryAt
+  const isTooLong = knownAwayUntil - awaySince >= PATIENCE_MS
   const avoid = elsewhere(step, deps)
   if (isTooLong && avoid.avoid !== undefined)
     return { type: 'failed', problem, retryAt: now, ...avoid }
