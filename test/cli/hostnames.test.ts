@@ -75,6 +75,15 @@ describe('custos hostnames add', () => {
     })
   })
 
+  it('asks for a wildcard, which is proved by DNS, of the CA that was chosen', async () => {
+    const { stdout } = await custos('hostnames add a.customer.com --json --wildcard --ca google')
+    expect(JSON.parse(stdout)).toMatchObject({
+      ssl: { method: 'txt', wildcard: true, certificate_authority: 'google' },
+    })
+    const refused = await custos('hostnames add b.customer.com --wildcard --method http')
+    expect(refused.stderr).toMatch(/a wildcard is proved by DNS alone.*\(1448\)/)
+  })
+
   it('creates one without a certificate on demand', async () => {
     const { stdout } = await custos('hostnames add a.customer.com --no-ssl')
     expect(stdout).toContain('  certificate  none wanted\n')

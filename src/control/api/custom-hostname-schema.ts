@@ -72,6 +72,8 @@ const SSL = z.object({
   validation_errors: z.array(z.object({ message: z.string() })).optional(),
   http_url: z.string().optional().describe('Of the only validation record.'),
   http_body: z.string().optional().describe('Of the only validation record.'),
+  txt_name: z.string().optional().describe('Of the only validation record.'),
+  txt_value: z.string().optional().describe('Of the only validation record.'),
   hosts: z.array(z.string()).optional(),
   issuer: z.string().optional(),
   serial_number: z.string().optional(),
