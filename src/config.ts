@@ -62,6 +62,8 @@ export interface Config {
   /** Name under which DCV delegation answers, as shown in the API; undefined: no delegation. */
   dcvZone: string | undefined
   allowReservedTlds: boolean
+  /** The CA is told to revoke the certificates of a hostname that is removed. */
+  revokeOnRemoval: boolean
   logLevel: LogLevel
   edge: EdgeConfig
 }
@@ -162,6 +164,7 @@ export const SETTINGS = {
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
   CUSTOS_DCV_ZONE: { unset: 'none', meaning: 'Name of the DCV delegation zone' },
   CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
+  CUSTOS_REVOKE_ON_REMOVAL: { default: 'false', meaning: 'Revoke what a removed hostname had' },
   CUSTOS_LOG_LEVEL: { default: 'info', meaning: 'error, warn, info, debug or silent' },
 } as const satisfies SettingsTable
 
@@ -248,6 +251,7 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
     validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
     dcvZone: of.optional('CUSTOS_DCV_ZONE', parseOperatorHostname),
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
+    revokeOnRemoval: of.value('CUSTOS_REVOKE_ON_REMOVAL', parseSwitch),
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
     edge: readEdgeConfig(of, options),
   }

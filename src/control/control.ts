@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
+import type { Certificate } from '#domain/certificate.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { renderMetrics, type Metrics, type MetricSnapshot } from '#lib/metrics.ts'
@@ -18,6 +19,7 @@ import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
 import { createIssuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
+import { createIssuerMeter } from './ca/measured-issuer.ts'
 import { createStubResolver } from './dns/stub-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { UNLIMITED } from './lifecycle/budget.ts'
@@ -27,6 +29,7 @@ import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { createOutages } from './lifecycle/outages.ts'
+import { startRevocations } from './lifecycle/revocations.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
 import { createChallengeCheck } from './validation/challenge-check.ts'
@@ -116,7 +119,12 @@ async function startLoops(
   started.defer(() => issuer.close())
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
-  const onRemoved = (): void => lifecycle.wake()
+  const issuers = createIssuers([createIssuerMeter(metrics)(issuer)])
+  const revocations = started.use(startRevocations({ issuers, clock, random, log }))
+  const onRemoved = (certificates: readonly Certificate[]): void => {
+    lifecycle.wake()
+    if (config.revokeOnRemoval) revocations.add(certificates)
+  }
   const deployments = started.use(startDeployments({ store, directory, clock, log, onRemoved }))
   const onPublished = (id: string): void => deployments.watch(id)
   const onLoss = (): void => deployments.noteLoss()
@@ -127,7 +135,7 @@ async function startLoops(
   const worker = createHostnameWorker({
     ...options,
     deployments,
-    issuers: createIssuers([issuer]),
+    issuers,
     budget: UNLIMITED,
     outages: createOutages(clock),
     findCertificate: (id) => store.certificates.find(id),

@@ -85,6 +85,8 @@ export interface HostnameStore {
   release(id: string): Promise<void>
   /** The earliest instant at which `claimDue` could return something; undefined where none will. */
   nextDueAt(): Promise<number | undefined>
+  /** Hostnames of all zones a certificate of which is over at `instant` unless it is replaced. */
+  countExpiringBy(instant: number): Promise<number>
   /** Records whose publication is not known to be applied everywhere (or whose removal is not). */
   listUndeployed(limit: number): Promise<CustomHostname[]>
 }

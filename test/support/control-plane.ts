@@ -33,6 +33,8 @@ export interface ControlPlaneOptions {
   clock?: Clock
   log?: Logger
   leafLifetimeMs?: number
+  /** Of the built-in CA. @default its own: an hour */
+  authorizationReuseMs?: number
   /** What everything but the set-up sees of the store. */
   wrapStore?: (store: Store) => Store
   /** Uses this folder and leaves it. @default one of its own */
@@ -78,12 +80,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const onLoss = (): void => deployments.noteLoss()
   const publisher = stack.use(startPublisher({ store, directory, ...common, onPublished, onLoss }))
   stack.use(applyEverything(edgeDirectory, clock))
-  const { inspector, leafLifetimeMs } = options
+  const { inspector, leafLifetimeMs, authorizationReuseMs } = options
   const built = await createLocalIssuer({
     secrets: store.secrets,
     inspectChallenge: inspector.inspectChallenge,
     ...common,
     ...(leafLifetimeMs === undefined ? {} : { leafLifetimeMs }),
+    ...(authorizationReuseMs === undefined ? {} : { authorizationReuseMs }),
   })
   const worker = createHostnameWorker({
     ...common,

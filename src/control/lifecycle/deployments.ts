@@ -4,6 +4,7 @@ import {
   type ChangeId,
   type DirectoryPublisher,
 } from '#directory/directory.ts'
+import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { advance } from '#domain/issuance.ts'
 import { Alarm } from '#lib/alarm.ts'
@@ -37,8 +38,11 @@ export interface DeploymentsOptions {
   directory: DirectoryPublisher
   clock: Clock
   log: Logger
-  /** A hostname is gone from the edges and from the store: another zone may have its name now. */
-  onRemoved?: () => void
+  /**
+   * A hostname is gone from the edges and from the store: another zone may have its name now. Its
+   * certificates, whose keys are destroyed.
+   */
+  onRemoved?: (certificates: readonly Certificate[]) => void
 }
 
 const POLL_MS = 25
@@ -200,9 +204,10 @@ class DeploymentWatcher implements Deployments {
   }
 
   async #finishRemoval(record: CustomHostname): Promise<void> {
+    const certificates = await this.#options.store.certificates.listByHostname(record.id)
     await this.#options.store.hostnames.remove(record.id)
     await retryRivals(record, this.#options)
-    this.#options.onRemoved?.()
+    this.#options.onRemoved?.(certificates)
     this.#options.log.info({ hostname: record.hostname, hostnameId: record.id }, 'hostname removed')
     this.#settle(record.id, Infinity)
   }

@@ -123,6 +123,17 @@ export class SqlHostnameStore implements HostnameStore {
     })
   }
 
+  countExpiringBy(instant: number): Promise<number> {
+    return this.#database.read(async (db) => {
+      const { count } = await db
+        .selectFrom('custom_hostnames')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('ssl_expires_at', '<=', instant)
+        .executeTakeFirstOrThrow()
+      return count
+    })
+  }
+
   async claimDue(
     now: number,
     { leaseMs, limit }: { leaseMs: number; limit: number },

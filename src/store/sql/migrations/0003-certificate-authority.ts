@@ -17,6 +17,13 @@ export const certificateAuthority: Migration = {
       db,
     )
     await replaceIndexes(db)
+    // Those that end soon are few, and asked for at each scrape.
+    await db.schema
+      .createIndex('custom_hostnames_by_expiry')
+      .on('custom_hostnames')
+      .columns(['ssl_expires_at'])
+      .where(sql.ref('ssl_expires_at'), 'is not', null)
+      .execute()
   },
 }
 
