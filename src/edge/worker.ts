@@ -15,6 +15,7 @@ import { Follower } from './follower.ts'
 import { PlainListener } from './plain/plain-listener.ts'
 import { createPlainRules } from './plain/plain-rules.ts'
 import type { AnswerRecorder } from './proxy/answer-recorder.ts'
+import { Challenges } from './tls/challenges.ts'
 import { createTlsContexts } from './tls/context.ts'
 import { TlsListener } from './tls/listener.ts'
 import { TicketKeys } from './tls/ticket-keys.ts'
@@ -147,6 +148,7 @@ class EdgeWorker implements Worker {
     this.#tls = await TlsListener.start({
       address: config.edgeHttps,
       bindings: this.#bindings,
+      challenges: new Challenges({ ...this.#options, bindings: this.#bindings }),
       http1,
       http2,
       clock,

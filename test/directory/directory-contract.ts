@@ -7,6 +7,7 @@ import {
   type EdgeDirectory,
   type Heartbeat,
 } from '#directory/directory.ts'
+import { TLS_ALPN_PATH } from '#domain/binding.ts'
 import { ChangeReader } from '#test/change-reader.ts'
 import { hostname, sampleBinding, sampleChain } from '#test/sample-binding.ts'
 
@@ -178,6 +179,17 @@ export function directoryContract(name: string, open: () => Promise<DirectoryUnd
         expect((await edge.findAnswer(app, '/a', 0))?.body).toBe('two\n')
         await publisher.removeAnswer(app, '/a')
         expect(await edge.findAnswer(app, '/a', 0)).toBeUndefined()
+      })
+
+      it('gives the answer to a tls-alpn-01 challenge under no path of HTTP', async () => {
+        const expiresAt = Date.now() + 60_000
+        const answer = { hostname: app, path: TLS_ALPN_PATH, body: 'a.b', expiresAt }
+        await publisher.putAnswer(answer)
+        expect(await edge.findAnswer(app, TLS_ALPN_PATH, 0)).toEqual(answer)
+        expect(await edge.findAnswer(app, `/${TLS_ALPN_PATH}`, 0)).toBeUndefined()
+        expect(await edge.findAnswer(hostname('customer.test'), TLS_ALPN_PATH, 0)).toBeUndefined()
+        await publisher.removeAnswer(app, TLS_ALPN_PATH)
+        expect(await edge.findAnswer(app, TLS_ALPN_PATH, 0)).toBeUndefined()
       })
 
       it('holds no answer that has expired already', async () => {

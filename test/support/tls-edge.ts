@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 
 import type { Connection, ProtocolServer } from '#edge/connection.ts'
 import { BindingCache, type LookupTier } from '#edge/bindings.ts'
+import { Challenges } from '#edge/tls/challenges.ts'
 import { createTlsContexts } from '#edge/tls/context.ts'
 import { HandshakeMetrics } from '#edge/tls/handshake-metrics.ts'
 import { TlsListener, type TlsLimits } from '#edge/tls/listener.ts'
@@ -90,6 +91,7 @@ export async function startTlsEdge(options: TestTlsEdgeOptions = {}): Promise<Te
   const listener = await TlsListener.start({
     address: { host: '127.0.0.1', port: 0 },
     bindings,
+    challenges: new Challenges({ directory, bindings, clock, random: systemRandom }),
     http1,
     http2,
     clock,

@@ -185,7 +185,7 @@ function createContext(binding: Binding, { chains, ticketKey }: ContextParts): S
  * What Node itself does with contexts made for a single connection. A TLS socket holds OpenSSL's
  * context by a reference of its own, so it may be closed at any moment after the socket was made.
  */
-function closeContext(secureContext: SecureContext): void {
+export function closeContext(secureContext: SecureContext): void {
   const holder = secureContext as unknown as { context: { close?(): void } | null }
   holder.context?.close?.()
   holder.context = null
@@ -206,7 +206,7 @@ function sessionIdContext({ hostname, hostnameId }: Binding): string {
   return createHash('sha256').update(`${hostnameId}\0${hostname}`).digest('hex').slice(0, 32)
 }
 
-function pem(label: string, der: Uint8Array): string {
+export function pem(label: string, der: Uint8Array): string {
   const text = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64')
   const lines = text.match(/.{1,64}/g) ?? []
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`

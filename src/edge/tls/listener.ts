@@ -10,12 +10,14 @@ import type { BindingCache } from '../bindings.ts'
 import type { ProtocolServer } from '../connection.ts'
 import { listen } from '../listen.ts'
 import { Sweeper } from '../sweeper.ts'
+import type { Challenges } from './challenges.ts'
 import type { HandshakeMetrics } from './handshake-metrics.ts'
 import { Handshake, type HandshakeEnvironment, type HandshakeLimits } from './handshake.ts'
 
 export interface TlsListenerOptions {
   address: ListenAddress
   bindings: BindingCache
+  challenges: Challenges
   http1: ProtocolServer
   http2: ProtocolServer
   clock: Clock

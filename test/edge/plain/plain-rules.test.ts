@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
-import type { WellKnownAnswer } from '#domain/binding.ts'
+import { TLS_ALPN_PATH, type WellKnownAnswer } from '#domain/binding.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
 import { BindingCache } from '#edge/bindings.ts'
 import type { Exchange } from '#edge/exchange.ts'
@@ -181,6 +181,29 @@ describe('a challenge', () => {
   it('with a path that is too long is not looked up', async () => {
     const path = `/.well-known/acme-challenge/${'a'.repeat(600)}`
     expect(await send({ host: NAME, path })).toMatchObject({ status: 404 })
+  })
+
+  it('of tls-alpn-01 is not to be had by any request', async () => {
+    directory.answers.push(answer({ path: TLS_ALPN_PATH, body: 'secret.thumbprint' }))
+    const paths = [
+      TLS_ALPN_PATH,
+      `/${TLS_ALPN_PATH}`,
+      'acme-tls/1',
+      '*',
+      `http://${NAME}:acme-tls/1`,
+    ]
+    const below = ['', '/..', '/../..'].map(
+      (up) => `/.well-known/acme-challenge${up}/${TLS_ALPN_PATH}`,
+    )
+    for (const target of [...paths, ...below, `http://${NAME}/${TLS_ALPN_PATH}`]) {
+      using client = await rawClient(listener.address.port)
+      client.send(`GET ${target} HTTP/1.1\r\nHost: ${NAME}\r\nConnection: close\r\n\r\n`)
+      await client.closed
+      const received = client.received().toString()
+      expect(received).toMatch(/^HTTP\/1\.1 (400|404|308|299) /)
+      expect(received).not.toContain('secret')
+    }
+    proxied.length = 0
   })
 
   it('while the directory is away gets a 503, which validators try again', async () => {
