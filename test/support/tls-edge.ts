@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 
 import type { Connection, ProtocolServer } from '#edge/connection.ts'
 import { BindingCache, type LookupTier } from '#edge/bindings.ts'
+import { Sightings } from '#edge/sightings.ts'
 import { Challenges } from '#edge/tls/challenges.ts'
 import { createTlsContexts } from '#edge/tls/context.ts'
 import { HandshakeMetrics } from '#edge/tls/handshake-metrics.ts'
@@ -58,6 +59,7 @@ export interface TestTlsEdge extends AsyncDisposable {
   readonly bindings: BindingCache
   readonly ticketKeys: TicketKeys
   readonly listener: TlsListener
+  readonly sightings: Sightings
   readonly http1: ReportingRoom
   readonly http2: ReportingRoom
   /** Handshakes by result. */
@@ -86,6 +88,7 @@ export async function startTlsEdge(options: TestTlsEdgeOptions = {}): Promise<Te
   const contexts = createTlsContexts({ sealer, ticketKeys, clock, logger })
   const lookups = lookupCells()
   const bindings = new BindingCache({ directory, contexts, clock, lookups, cacheBytes })
+  const sightings = new Sightings({ clock, dropped: { value: 0 } })
   const http1 = reportingRoom()
   const http2 = reportingRoom()
   const listener = await TlsListener.start({
@@ -97,6 +100,7 @@ export async function startTlsEdge(options: TestTlsEdgeOptions = {}): Promise<Te
     clock,
     logger,
     metrics: new HandshakeMetrics(metrics),
+    sightings,
     dropped: { value: 0 },
     defaultHostname: normaliseServerName(options.defaultHostname ?? ''),
     limits,
@@ -107,6 +111,7 @@ export async function startTlsEdge(options: TestTlsEdgeOptions = {}): Promise<Te
     bindings,
     ticketKeys,
     listener,
+    sightings,
     http1,
     http2,
     handshakes: () => countHandshakes(metrics),

@@ -8,6 +8,8 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
+import type { FreshChain } from '../sightings.ts'
+import { readNotBefore } from './der.ts'
 import type { TicketKeys } from './ticket-keys.ts'
 
 /** A binding ready for handshakes: both chains in one context, OpenSSL chooses by the client's offer. */
@@ -20,6 +22,8 @@ export interface TlsContext {
   readonly generation: number
   /** When one of its chains expires and it must be built again. */
   readonly rebuildAt: number
+  /** Chains issued lately; undefined, the usual case, where there is none. */
+  readonly fresh: readonly FreshChain[] | undefined
 }
 
 export interface TlsContextsOptions {
@@ -118,6 +122,7 @@ export function createTlsContexts(options: TlsContextsOptions): TlsContexts {
           keyAlgorithms: chains.map((chain) => chain.keyAlgorithm),
           generation: ticketKeys.generation,
           rebuildAt: rebuildAt(chosen, clock.now()),
+          fresh: freshOf(chosen, clock.now()),
         }
       } catch (error) {
         logger.error({ hostname: binding.hostname, err: error }, 'cannot build a TLS context')
@@ -141,6 +146,20 @@ function chooseChains(chains: readonly BindingChain[], now: number): readonly Bi
 function rebuildAt(chains: readonly BindingChain[], now: number): number {
   const ends = chains.map((chain) => chain.notAfter).filter((end) => now < end)
   return ends.length > 0 ? Math.min(...ends) : Number.POSITIVE_INFINITY
+}
+
+/**
+ * A start of a worker is the first handshake of every chain: only those issued within the last day
+ * are worth telling. A chain says no more than when it became valid, which CAs date back by an hour.
+ */
+const FRESH_MS = 24 * 3_600_000
+
+function freshOf(chains: readonly BindingChain[], now: number): FreshChain[] | undefined {
+  const fresh = chains.flatMap(({ certificateId, keyAlgorithm, leaf }) => {
+    const until = (readNotBefore(leaf) ?? -Infinity) + FRESH_MS
+    return now < until ? [{ certificateId, keyAlgorithm, until }] : []
+  })
+  return fresh.length > 0 ? fresh : undefined
 }
 
 interface PemChain {

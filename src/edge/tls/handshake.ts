@@ -7,11 +7,17 @@ import type { Logger } from '#lib/log.ts'
 import type { BindingCache } from '../bindings.ts'
 import type { Connection, ProtocolServer } from '../connection.ts'
 import type { HotBinding } from '../hot-binding.ts'
+import type { Sightings } from '../sightings.ts'
 import type { Sweeper, Timed } from '../sweeper.ts'
 import { sayGoodbye, sendAlert, type AlertName } from './alert.ts'
-import { ACME_TLS_ALPN, isChallengeHello, type Challenges } from './challenges.ts'
+import {
+  ACME_TLS_ALPN,
+  isChallengeHello,
+  type Challenges,
+  type OpenChallenge,
+} from './challenges.ts'
 import { ClientHelloReader, type ClientHello, type MalformedReason } from './client-hello.ts'
-import { describeConnection, type Agreed } from './established.ts'
+import { addressOf, describeConnection, type Agreed } from './established.ts'
 import type { HandshakeMetrics, HandshakeResult } from './handshake-metrics.ts'
 import { renderPlainHttpAnswer } from './plain-http.ts'
 
@@ -22,6 +28,7 @@ export interface HandshakeEnvironment {
   http1: ProtocolServer
   http2: ProtocolServer
   metrics: HandshakeMetrics
+  sightings: Pick<Sightings, 'noteHandshake' | 'noteChallenge'>
   sweeper: Sweeper
   logger: Logger
   limits: HandshakeLimits
@@ -186,13 +193,16 @@ export class Handshake implements Timed {
     if (this.#phase !== 'look-up') return
     if (typeof found === 'string') return this.#refuse(found)
     const tls = this.#startTls(this.#environment.challenges.contextOf(found.answer), ACME_TLS_ALPN)
-    tls.on('secure', () => this.#onChallengeShown(tls))
+    tls.on('secure', () => this.#onChallengeShown(tls, found))
   }
 
   /** The certificate was all there is: this protocol carries no data (RFC 8737 section 4). */
-  #onChallengeShown(tls: TLSSocket): void {
+  #onChallengeShown(tls: TLSSocket, challenge: OpenChallenge): void {
+    const { metrics, sightings } = this.#environment
     if (this.#phase !== 'handshake') return
-    this.#environment.metrics.count('challenge')
+    metrics.count('challenge')
+    const by = addressOf(this.#socket) ?? 'unknown'
+    sightings.noteChallenge({ type: 'tls-alpn-01', by, ...challenge })
     this.#linger()
     tls.end()
     tls.resume()
@@ -204,11 +214,13 @@ export class Handshake implements Timed {
   }
 
   #onSecure(tls: TLSSocket, agreed: Agreed): void {
-    const { http1, http2, metrics, localPort } = this.#environment
+    const { http1, http2, metrics, sightings, localPort } = this.#environment
     if (this.#phase !== 'handshake') return
     const connection = describeConnection(tls, { socket: this.#socket, agreed, localPort })
     if (!connection?.tls) return this.#end('client-gone')
     metrics.countOk(connection.tls)
+    const { fresh } = agreed.context
+    if (fresh !== undefined) sightings.noteHandshake(connection.tls, fresh)
     this.#leave()
     tls.removeListener('error', this.#onTlsError)
     tls.removeListener('close', this.#onClose)

@@ -9,6 +9,7 @@ import type { Cell } from '#lib/metrics.ts'
 import type { BindingCache } from '../bindings.ts'
 import type { ProtocolServer } from '../connection.ts'
 import { listen } from '../listen.ts'
+import type { Sightings } from '../sightings.ts'
 import { Sweeper } from '../sweeper.ts'
 import type { Challenges } from './challenges.ts'
 import type { HandshakeMetrics } from './handshake-metrics.ts'
@@ -23,6 +24,7 @@ export interface TlsListenerOptions {
   clock: Clock
   logger: Logger
   metrics: HandshakeMetrics
+  sightings: Sightings
   /** Connections that were not accepted because there were too many. */
   dropped: Cell
   /** Served to clients that send no server name or an unknown one. */

@@ -11,6 +11,7 @@ import { resolveHttpLimits } from '#edge/http-limits.ts'
 import { PlainListener } from '#edge/plain/plain-listener.ts'
 import { createPlainRules } from '#edge/plain/plain-rules.ts'
 import type { OwnAnswer } from '#edge/proxy/answer-recorder.ts'
+import { Sightings } from '#edge/sightings.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { silentLogger as logger } from '#lib/log.ts'
 import { MetricFamily } from '#lib/metrics.ts'
@@ -38,6 +39,7 @@ let httpsPort = 443
 const answers = new MetricFamily<'kind'>()
 const proxied: Exchange[] = []
 const recorded: (OwnAnswer & { path: string })[] = []
+const sightings = new Sightings({ clock, dropped: { value: 0 } })
 const end = new AbortController()
 let drain: () => Promise<void>
 
@@ -57,6 +59,7 @@ beforeAll(async () => {
     clock,
     random,
     answers,
+    sightings,
     record: (exchange, answer) => recorded.push({ path: exchange.path, ...answer }),
     httpsPort: () => httpsPort,
     next: note,
@@ -112,13 +115,19 @@ interface Request {
   path?: string
   method?: string
   accept?: string
+  userAgent?: string
   body?: string
 }
 
-function send({ host, path = '/', method = 'GET', accept = '', body = '' }: Request) {
+function send({ host, path = '/', method = 'GET', body = '', ...rest }: Request) {
+  const { accept, userAgent } = rest
   return new Promise<Answer>((resolve, reject) => {
     const { port } = listener.address
-    const headers = { host, ...(accept && { accept }) }
+    const headers = {
+      host,
+      ...(accept && { accept }),
+      ...(userAgent && { 'user-agent': userAgent }),
+    }
     const request = httpRequest({ port, host: '127.0.0.1', path, method, headers }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -156,6 +165,24 @@ describe('a challenge', () => {
     const other = await send({ host: NAME, path: `${path}2` })
     expect(other).toMatchObject({ status: 404, headers: { 'x-custos-error': 'no_challenge' } })
     expect(proxied).toEqual([])
+  })
+
+  it('is told of as fetched, with its client, and nothing else is', async () => {
+    const path = '/.well-known/acme-challenge/told'
+    const ownership = '/.well-known/cf-custom-hostname-challenge/0002'
+    directory.answers.push(answer({ path, body: 'told.t' }), answer({ path: ownership }))
+    const before = sightings.recent()?.length ?? 0
+    await send({ host: NAME, path: ownership })
+    await send({ host: NAME, path: `${path}-not` })
+    for (let i = 0; i < 2; i++) await send({ host: NAME, path, userAgent: 'A CA/1' })
+    expect(sightings.recent()?.slice(before)).toMatchObject([
+      {
+        kind: 'challenge-fetched',
+        name: NAME,
+        hostnameId: `id-of-${NAME}`,
+        detail: 'http-01 by 127.0.0.1, A CA/1',
+      },
+    ])
   })
 
   it('is answered while the hostname is not ready yet, and never redirected', async () => {

@@ -110,6 +110,17 @@ describe('a tls-alpn-01 challenge', () => {
     expect(after['ok']).toBe(before['ok'])
   })
 
+  it('is told of as fetched, with its client', async () => {
+    await ask(edge.port, 'new.test')
+    expect(edge.sightings.recent()?.filter(({ name }) => name === 'new.test')).toMatchObject([
+      {
+        kind: 'challenge-fetched',
+        hostnameId: 'id-of-new.test',
+        detail: 'tls-alpn-01 by 127.0.0.1',
+      },
+    ])
+  })
+
   it.each([
     ['a name without a challenge', 'quiet.test', 'no-challenge', 'no application protocol'],
     ['a name below a wildcard', 'b.wild.test', 'no-challenge', 'no application protocol'],
