@@ -25,7 +25,7 @@ export interface ChallengesOptions {
 export interface ChallengeLimits {
   /** Look-ups of answers under way, one a name; more are refused at once. @default 64 */
   lookups: number
-  /** Certificates kept, one a name, each of about 25 KiB. @default 256 */
+  /** Certificates kept, one a name, each of about 30 KiB. @default 256 */
   certificates: number
   /** How long a certificate is shown again before another is made. @default 60_000 */
   certificateMs: number
