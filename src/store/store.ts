@@ -2,6 +2,7 @@ import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { HostnameStatus, SslStatus } from '#domain/status.ts'
+import type { TimelineEvent, TimelineKind } from '#domain/timeline.ts'
 import type { Zone } from '#domain/zone.ts'
 
 /**
@@ -18,6 +19,7 @@ export interface Store extends AsyncDisposable {
   readonly hostnames: HostnameStore
   readonly certificates: CertificateStore
   readonly outbox: Outbox
+  readonly timeline: TimelineStore
   readonly secrets: SecretStore
   /** Waits for running calls, then closes. Idempotent. */
   close(): Promise<void>
@@ -56,22 +58,31 @@ export interface HostnameStore {
   all(options?: { batchSize?: number }): AsyncIterable<CustomHostname[]>
   count(zoneId: string): Promise<number>
   /**
-   * Writes a new record and the outbox row that publishes it.
+   * Writes a new record, the outbox row that publishes it, and the first event of its timeline.
    *
    * @throws {StoreError} `duplicate` when the zone has the name already (a record whose ownership is
    *   `deleted` has given it up) or the id is taken, `no-such-zone`
    */
-  create(record: CustomHostname): Promise<void>
+  create(record: CustomHostname, options?: WriteOptions): Promise<void>
   /**
    * Reads the record, applies `change` and writes what it returns, all in one transaction. `change`
    * must be pure: it may run again. It returns undefined to leave everything as it is.
-   * An outbox row is written exactly when the new record's `deployment.serial` is larger.
+   * An outbox row is written exactly when the new record's `deployment.serial` is larger; what
+   * differs is added to the timeline (`timelineOf`).
    *
    * @returns the record after the call, or undefined where there is none
    * @throws {StoreError} `duplicate` when a `deleted` record is revived whose name is taken again
    */
-  update(id: string, change: HostnameChange): Promise<CustomHostname | undefined>
-  /** Removes the record, its certificates and their keys. @returns false where there is none */
+  update(
+    id: string,
+    change: HostnameChange,
+    options?: WriteOptions,
+  ): Promise<CustomHostname | undefined>
+  /**
+   * Removes the record, its certificates with their keys, and its timeline.
+   *
+   * @returns false where there is none
+   */
   remove(id: string): Promise<boolean>
   /**
    * Leases up to `limit` records that are due at `now` (`dueAt`) and not leased, the longest due
@@ -89,6 +100,11 @@ export interface HostnameStore {
   countExpiringBy(instant: number): Promise<number>
   /** Records whose publication is not known to be applied everywhere (or whose removal is not). */
   listUndeployed(limit: number): Promise<CustomHostname[]>
+}
+
+export interface WriteOptions {
+  /** Who asked for it, as the timeline says. @default SYSTEM */
+  by?: string
 }
 
 export type HostnameChange = (record: CustomHostname) => HostnameUpdate | undefined
@@ -162,6 +178,38 @@ export interface Outbox {
 export interface OutboxRow {
   hostnameId: string
   serial: number
+}
+
+/**
+ * What happened to each hostname. `create`, `update` and the outbox's `complete` write down, in their
+ * own transaction, what differs between two versions of a record. Of each hostname the newest
+ * `KEPT_EVENTS` are kept, and none once it is removed: what was removed is nobody's business any more.
+ */
+export interface TimelineStore {
+  /**
+   * Adds what no record shows, in this order, after all that is there. Passes over events of
+   * hostnames that are gone, and a `handshake.first` where there is one already. What strangers can
+   * cause the caller must bound: it would push out what is older.
+   */
+  append(events: readonly TimelineEvent[]): Promise<void>
+  /** The newest first. */
+  list(hostnameId: string, page: TimelinePage): Promise<PageOf<RecordedEvent>>
+}
+
+/** Three years of renewals of both certificates, or a fortnight of a customer who gets nothing right. */
+export const KEPT_EVENTS = 300
+
+export interface TimelinePage {
+  /** From 1. */
+  page: number
+  perPage: number
+  /** Only events of this kind. */
+  kind?: TimelineKind
+}
+
+export type RecordedEvent = TimelineEvent & {
+  /** Grows with each event of the hostname and is never given again. */
+  id: number
 }
 
 /** Small named values that are not records: CA hierarchies, account keys. Sealed by the adapter. */

@@ -9,6 +9,7 @@ import { lifetimeContract } from './contract/lifetime.ts'
 import { outboxContract } from './contract/outbox.ts'
 import { secretsContract } from './contract/secrets.ts'
 import type { OpenStore } from './contract/store-under-test.ts'
+import { timelineContract } from './contract/timeline.ts'
 import { zonesContract } from './contract/zones.ts'
 
 /** What every dialect's store must do: the port's comments, one by one. */
@@ -20,6 +21,7 @@ export function storeContract(name: string, open: OpenStore): void {
     leasesContract(open)
     certificatesContract(open)
     outboxContract(open)
+    timelineContract(open)
     secretsContract(open)
     concurrencyContract(open)
     lifetimeContract(open)

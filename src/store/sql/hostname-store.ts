@@ -2,6 +2,8 @@ import type { Kysely } from 'kysely'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
+import { timelineOf } from '#domain/timeline-of.ts'
+import { SYSTEM } from '#domain/timeline.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 
@@ -13,6 +15,7 @@ import {
   type HostnameUpdate,
   type Page,
   type PageOf,
+  type WriteOptions,
 } from '../store.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
 import { fromRow, RECORD_COLUMNS, toRow, type CustomHostnameRow } from './custom-hostname-row.ts'
@@ -22,6 +25,7 @@ import { enqueue } from './outbox.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
+import { addEvents } from './timeline-store.ts'
 
 const DEFAULT_BATCH = 500
 const MAX_BATCH = 10_000
@@ -83,7 +87,7 @@ export class SqlHostnameStore implements HostnameStore {
     return this.#database.read((db) => countHostnames(db, zoneId))
   }
 
-  async create(record: CustomHostname): Promise<void> {
+  async create(record: CustomHostname, { by = SYSTEM }: WriteOptions = {}): Promise<void> {
     await withDuplicateNamed(record, () =>
       this.#database.transact(async (db) => {
         await countIn(db, record)
@@ -92,16 +96,22 @@ export class SqlHostnameStore implements HostnameStore {
           .values({ ...toRow(record), lease_until: 0 })
           .execute()
         await enqueue(db, { hostnameId: record.id, serial: record.deployment.serial })
+        await addEvents(db, timelineOf(undefined, record, { now: this.#clock.now(), by }))
       }),
     )
   }
 
-  update(id: string, change: HostnameChange): Promise<CustomHostname | undefined> {
+  update(
+    id: string,
+    change: HostnameChange,
+    { by = SYSTEM }: WriteOptions = {},
+  ): Promise<CustomHostname | undefined> {
     return this.#database.transact(async (db) => {
       const before = await findRecord(db, id)
       const update = before && change(before)
       if (!update) return before
       await writeUpdate(db, before, update)
+      await addEvents(db, timelineOf(before, update.record, { now: this.#clock.now(), by }))
       return update.record
     })
   }

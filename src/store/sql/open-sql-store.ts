@@ -11,6 +11,7 @@ import { SqlOutbox } from './outbox.ts'
 import { checkSecretKey, SqlSecretStore } from './secret-store.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { openSqliteDatabase } from './sqlite/sqlite-database.ts'
+import { SqlTimelineStore } from './timeline-store.ts'
 import { SqlZoneStore } from './zone-store.ts'
 
 export interface SqlStoreOptions {
@@ -58,6 +59,7 @@ class SqlStore implements Store {
   readonly hostnames: SqlHostnameStore
   readonly certificates: SqlCertificateStore
   readonly outbox: SqlOutbox
+  readonly timeline: SqlTimelineStore
   readonly secrets: SqlSecretStore
   readonly #database: SqlDatabase
 
@@ -69,7 +71,8 @@ class SqlStore implements Store {
     this.zones = new SqlZoneStore(database)
     this.hostnames = new SqlHostnameStore(database, { clock, log })
     this.certificates = new SqlCertificateStore(database)
-    this.outbox = new SqlOutbox(database)
+    this.outbox = new SqlOutbox(database, { clock })
+    this.timeline = new SqlTimelineStore(database, { log })
     this.secrets = new SqlSecretStore(database, sealer)
   }
 

@@ -12,6 +12,7 @@ export interface Schema {
   intermediates: IntermediateTable
   outbox: OutboxTable
   newest_change: NewestChangeTable
+  timeline: TimelineTable
   secrets: SecretTable
 }
 
@@ -104,6 +105,17 @@ export interface OutboxTable {
 export interface NewestChangeTable {
   id: 1
   change_id: string
+}
+
+export interface TimelineTable {
+  hostname_id: string
+  /** Counts the hostname's events from 1. The oldest go first, so there is never a gap. */
+  position: number
+  at: number
+  actor: string
+  kind: string
+  /** JSON. */
+  details: string
 }
 
 export interface SecretTable {
