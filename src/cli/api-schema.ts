@@ -57,3 +57,12 @@ export const HOSTNAME = z.object({
 })
 
 export type ApiHostname = z.infer<typeof HOSTNAME>
+
+export const EVENT = z.object({
+  kind: z.string(),
+  at: z.string(),
+  by: z.string(),
+  message: z.string(),
+})
+
+export type ApiEvent = z.infer<typeof EVENT>
