@@ -1,6 +1,7 @@
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
+import type { RateLimit } from '#domain/rate-limit.ts'
 import type { HostnameStatus, SslStatus } from '#domain/status.ts'
 import type { TimelineEvent, TimelineKind } from '#domain/timeline.ts'
 import type { Zone } from '#domain/zone.ts'
@@ -20,6 +21,7 @@ export interface Store extends AsyncDisposable {
   readonly certificates: CertificateStore
   readonly outbox: Outbox
   readonly timeline: TimelineStore
+  readonly budget: BudgetStore
   readonly secrets: SecretStore
   /** Waits for running calls, then closes. Idempotent. */
   close(): Promise<void>
@@ -211,6 +213,50 @@ export type RecordedEvent = TimelineEvent & {
   /** Grows with each event of the hostname and is never given again. */
   id: number
 }
+
+/**
+ * What is left of the CAs' limits, one for all control processes: token buckets (domain/rate-limit.ts).
+ * A bucket that is full has no row, and rows of buckets that became full are removed by and by, a few
+ * with each write.
+ */
+export interface BudgetStore {
+  /**
+   * Spends from all the buckets at once, or from none where one of them does not allow it. Of two
+   * that ask at the same time, in whatever process, the second finds what the first has left.
+   */
+  take(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer>
+  /** What `take` would answer. */
+  look(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer>
+  /** Spends whether it is allowed or not, for what has happened; no bucket becomes more than empty. */
+  record(requests: readonly BudgetRequest[], now: number): Promise<void>
+  /** What was taken and not used comes back. */
+  giveBack(requests: readonly BudgetRequest[], now: number): Promise<void>
+  /** The bucket is empty until `until` and has its first token then; one that is emptier stays so. */
+  defer(bucket: Bucket, options: { until: number; now: number }): Promise<void>
+  /** Tokens in the bucket, with fractions. */
+  remaining(bucket: Bucket, now: number): Promise<number>
+}
+
+/** One bucket: of a CA, of one of its limits, for what that limit counts by ('' for the account). */
+export interface Bucket {
+  ca: string
+  limit: string
+  key: string
+  /** May differ from the last time: what was spent stays spent for as long as it would have. */
+  rate: RateLimit
+}
+
+export interface BudgetRequest extends Bucket {
+  /** @default 1 */
+  cost?: number
+  /** Tokens that must stay. @default 0 */
+  reserve?: number
+}
+
+export type BudgetAnswer =
+  | { granted: true }
+  /** At `until` the bucket in `refusedBy`, the last of all, allows it if nobody else spends. */
+  | { granted: false; until: number; refusedBy: Bucket }
 
 /** Small named values that are not records: CA hierarchies, account keys. Sealed by the adapter. */
 export interface SecretStore {

@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 
+import { budgetContract } from './contract/budget.ts'
 import { certificatesContract } from './contract/certificates.ts'
 import { concurrencyContract } from './contract/concurrency.ts'
 import { hostnameListContract } from './contract/hostname-list.ts'
@@ -22,6 +23,7 @@ export function storeContract(name: string, open: OpenStore): void {
     certificatesContract(open)
     outboxContract(open)
     timelineContract(open)
+    budgetContract(open)
     secretsContract(open)
     concurrencyContract(open)
     lifetimeContract(open)

@@ -3,6 +3,7 @@ import { silentLogger, type Logger } from '#lib/log.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
 import type { Store } from '../store.ts'
+import { SqlBudgetStore } from './budget-store.ts'
 import { SqlCertificateStore } from './certificate-store.ts'
 import { SqlHostnameStore } from './hostname-store.ts'
 import { migrate } from './migrate.ts'
@@ -60,6 +61,7 @@ class SqlStore implements Store {
   readonly certificates: SqlCertificateStore
   readonly outbox: SqlOutbox
   readonly timeline: SqlTimelineStore
+  readonly budget: SqlBudgetStore
   readonly secrets: SqlSecretStore
   readonly #database: SqlDatabase
 
@@ -72,6 +74,7 @@ class SqlStore implements Store {
     this.hostnames = new SqlHostnameStore(database, { clock, log })
     this.certificates = new SqlCertificateStore(database)
     this.outbox = new SqlOutbox(database, { clock })
+    this.budget = new SqlBudgetStore(database)
     this.timeline = new SqlTimelineStore(database, { log })
     this.secrets = new SqlSecretStore(database, sealer)
   }

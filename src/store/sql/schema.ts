@@ -13,6 +13,7 @@ export interface Schema {
   outbox: OutboxTable
   newest_change: NewestChangeTable
   timeline: TimelineTable
+  rate_buckets: RateBucketTable
   secrets: SecretTable
 }
 
@@ -116,6 +117,14 @@ export interface TimelineTable {
   kind: string
   /** JSON. */
   details: string
+}
+
+export interface RateBucketTable {
+  ca: string
+  limit_name: string
+  bucket_key: string
+  /** See domain/rate-limit.ts. */
+  full_at: number
 }
 
 export interface SecretTable {

@@ -3,6 +3,7 @@ import { firstTables } from './0001-first-tables.ts'
 import { newestChange } from './0002-newest-change.ts'
 import { certificateAuthority } from './0003-certificate-authority.ts'
 import { timeline } from './0004-timeline.ts'
+import { rateBuckets } from './0005-rate-buckets.ts'
 
 /** In order; the first makes version 1. Never edit one that was released: add another. */
 export const migrations: readonly Migration[] = [
@@ -10,4 +11,5 @@ export const migrations: readonly Migration[] = [
   newestChange,
   certificateAuthority,
   timeline,
+  rateBuckets,
 ]

@@ -17,6 +17,8 @@ const STATISTICS: readonly [table: string, index: string, statistics: string][] 
   ['custom_hostnames', 'custom_hostnames_list', '1000000 100000 1 1 1 1 1 1 1 1 1 1'],
   ['certificates', 'sqlite_autoindex_certificates_1', '2000000 1'],
   ['certificates', 'certificates_by_hostname', '2000000 2 1 1'],
+  ['rate_buckets', 'sqlite_autoindex_rate_buckets_1', '100000 50000 10000 1'],
+  ['rate_buckets', 'rate_buckets_full', '100000 1'],
   ['timeline', 'sqlite_autoindex_timeline_1', '50000000 50 1'],
 ]
 
