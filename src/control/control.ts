@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
+import { caLimitsOf, UNLIMITED, type CaLimits } from '#domain/ca-limits.ts'
 import type { Certificate } from '#domain/certificate.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -19,16 +20,17 @@ import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
 import { createIssuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
+import { createLedger } from './ca/ledger.ts'
 import { createIssuerMeter } from './ca/measured-issuer.ts'
 import { createStubResolver } from './dns/stub-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
-import { UNLIMITED } from './lifecycle/budget.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { createOutages } from './lifecycle/outages.ts'
+import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
 import { startRevocations } from './lifecycle/revocations.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
@@ -125,7 +127,10 @@ async function startLoops(
     lifecycle.wake()
     if (config.revokeOnRemoval) revocations.add(certificates)
   }
-  const deployments = started.use(startDeployments({ store, directory, clock, log, onRemoved }))
+  const recordSightings = createSightingRecorder(store)
+  const deployments = started.use(
+    startDeployments({ store, directory, clock, log, onRemoved, recordSightings }),
+  )
   const onPublished = (id: string): void => deployments.watch(id)
   const onLoss = (): void => deployments.noteLoss()
   const publisher = started.use(
@@ -136,7 +141,7 @@ async function startLoops(
     ...options,
     deployments,
     issuers,
-    budget: UNLIMITED,
+    budget: createLedger({ store, clock, metrics, cas: [issuer.name], limitsOf }),
     outages: createOutages(clock),
     findCertificate: (id) => store.certificates.find(id),
     inspector,
@@ -150,6 +155,11 @@ async function startLoops(
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
   return { publisher, lifecycle }
+}
+
+/** The built-in CA is ours; others publish their limits, or are expected to have some. */
+function limitsOf(ca: string): CaLimits {
+  return URL.canParse(ca) ? caLimitsOf(ca) : UNLIMITED
 }
 
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */

@@ -1,5 +1,6 @@
 import type { CustomHostname, SslConfig } from './custom-hostname.ts'
-import { newIssuance, type ManagedChain, type Order } from './issuance.ts'
+import type { KeyAlgorithm } from './certificate.ts'
+import { newIssuance, type Issuance, type ManagedChain, type Order } from './issuance.ts'
 import { hostnameStatus } from './status.ts'
 import type { TimelineDetails, TimelineEvent, TimelineFact, TimelineKind } from './timeline.ts'
 
@@ -168,12 +169,14 @@ function problemFacts(before: ManagedChain, after: ManagedChain): TimelineFact[]
   const isNews = issuance.problem !== ('problem' in previous ? previous.problem : undefined)
   switch (issuance.state) {
     case 'ordered':
+      if (isNews && isDeferred(previous, issuance)) return [waiting(keyAlgorithm, issuance)]
       return isNews ? [fact('certificate.not_ready', { keyAlgorithm, problem })] : []
     case 'timed_out':
       if (previous.state === 'timed_out') return []
       return [fact('certificate.timed_out', { keyAlgorithm, phase: issuance.phase, problem })]
     case 'scheduled': {
       if (isOrderExpired(before, after)) return expiryFacts(before, after)
+      if (isNews && isDeferred(previous, issuance)) return [waiting(keyAlgorithm, issuance)]
       // An order that is lost is news in any case; that none could be opened is so once.
       if (!isNews && !orderOf(before)) return []
       return [fact('certificate.failed', { keyAlgorithm, problem, retryAt: issuance.nextAt })]
@@ -181,6 +184,25 @@ function problemFacts(before: ManagedChain, after: ManagedChain): TimelineFact[]
     default:
       return []
   }
+}
+
+/** Neither an order nor a look has failed: a limit of the CA is in the way. */
+function isDeferred(before: Issuance, after: Issuance): boolean {
+  return (
+    countOf(before, 'failures') === countOf(after, 'failures') &&
+    countOf(before, 'attempts') === countOf(after, 'attempts')
+  )
+}
+
+function countOf(issuance: Issuance, key: 'failures' | 'attempts'): number {
+  return Number(Reflect.get(issuance, key) ?? 0)
+}
+
+function waiting(
+  keyAlgorithm: KeyAlgorithm,
+  { problem = '', nextAt }: { problem?: string; nextAt: number },
+): TimelineFact {
+  return fact('certificate.waiting', { keyAlgorithm, problem: clip(problem), nextAt })
 }
 
 function expiryFacts(before: ManagedChain, after: ManagedChain): TimelineFact[] {

@@ -1,5 +1,5 @@
 import type { KeyAlgorithm } from './certificate.ts'
-import type { IssuancePhase, OrderChallenge } from './issuance.ts'
+import type { IssuancePhase } from './issuance.ts'
 import type { OwnershipProof } from './ownership.ts'
 
 /**
@@ -48,7 +48,7 @@ export interface TimelineDetails {
 
   'certificate.ordered': { keyAlgorithm: KeyAlgorithm; ca: string; isRenewal: boolean }
   /** The CA's limits do not allow it before `nextAt`. */
-  'certificate.waiting': { keyAlgorithm: KeyAlgorithm; ca: string; problem: string; nextAt: number }
+  'certificate.waiting': { keyAlgorithm: KeyAlgorithm; problem: string; nextAt: number }
   /** Our own look shows that the CA would refuse, for another reason than before. */
   'certificate.not_ready': { keyAlgorithm: KeyAlgorithm; problem: string }
   /** The CA was told to look. */
@@ -61,9 +61,9 @@ export interface TimelineDetails {
   'certificate.renewed': { keyAlgorithm: KeyAlgorithm; certificateId: string; expiresAt: number }
   'certificate.deployed': { keyAlgorithm: KeyAlgorithm; certificateId: string }
 
-  /** `from`: the address that asked. */
-  'challenge.fetched': { type: OrderChallenge['type']; from: string; userAgent?: string }
-  'handshake.first': { protocol?: string }
+  /** `detail`: by whom, and with what. */
+  'challenge.fetched': { detail: string }
+  'handshake.first': { detail: string }
 }
 
 type NoDetails = Record<never, never>
@@ -113,10 +113,8 @@ const SENTENCES: {
   'certificate.deployed': ({ keyAlgorithm }) =>
     `Every edge serves the ${NAMES[keyAlgorithm]} certificate.`,
 
-  'challenge.fetched': ({ type, from, userAgent }) =>
-    `The answer to ${type} was fetched from ${from}${userAgent ? ` (${userAgent})` : ''}.`,
-  'handshake.first': ({ protocol }) =>
-    `The first TLS handshake${protocol ? ` (${protocol})` : ''} with a visitor succeeded.`,
+  'challenge.fetched': ({ detail }) => `An edge answered a challenge: ${detail}.`,
+  'handshake.first': ({ detail }) => `The first TLS handshake with a visitor succeeded: ${detail}.`,
 }
 
 /** For lists and documentation. */

@@ -156,7 +156,7 @@ const DETAILS: TimelineDetails = {
   'ownership.blocked': { problem: 'Held.' },
   'ownership.revived': {},
   'certificate.ordered': { ...CHAIN, isRenewal: false },
-  'certificate.waiting': { ...CHAIN, problem: 'Used up.', nextAt: NOON + DAY },
+  'certificate.waiting': { ...FAILED, nextAt: NOON + DAY },
   'certificate.not_ready': FAILED,
   'certificate.validating': CHAIN,
   'certificate.validated': CHAIN,
@@ -166,8 +166,8 @@ const DETAILS: TimelineDetails = {
   'certificate.issued': CERTIFIED,
   'certificate.renewed': CERTIFIED,
   'certificate.deployed': { keyAlgorithm: 'rsa', certificateId: 'c' },
-  'challenge.fetched': { type: 'http-01', from: '192.0.2.1', userAgent: 'Test CA' },
-  'handshake.first': { protocol: 'TLSv1.3' },
+  'challenge.fetched': { detail: 'http-01 by 192.0.2.1, Test CA' },
+  'handshake.first': { detail: 'ecdsa, TLSv1.3' },
 }
 
 /** An event of that kind, of nobody's hostname. */

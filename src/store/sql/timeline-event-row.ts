@@ -54,7 +54,7 @@ const fact = z.discriminatedUnion('kind', [
   of('ownership.blocked', { problem: text }),
   of('ownership.revived', none),
   of('certificate.ordered', { ...ordered, isRenewal: z.boolean() }),
-  of('certificate.waiting', { ...ordered, problem: text, nextAt: instant }),
+  of('certificate.waiting', { ...failed, nextAt: instant }),
   of('certificate.not_ready', failed),
   of('certificate.validating', ordered),
   of('certificate.validated', ordered),
@@ -67,12 +67,8 @@ const fact = z.discriminatedUnion('kind', [
   of('certificate.issued', certified),
   of('certificate.renewed', certified),
   of('certificate.deployed', { ...chain, certificateId: text }),
-  of('challenge.fetched', {
-    type: z.enum(['http-01', 'dns-01', 'tls-alpn-01']),
-    from: text,
-    userAgent: text.exactOptional(),
-  }),
-  of('handshake.first', { protocol: text.exactOptional() }),
+  of('challenge.fetched', { detail: text }),
+  of('handshake.first', { detail: text }),
 ]) satisfies z.ZodType<TimelineFact>
 
 /** Held against the domain's type, key by key; that none is missing a test of the store says. */

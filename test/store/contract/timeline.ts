@@ -16,7 +16,11 @@ async function eventsOf(store: Store, { id }: CustomHostname): Promise<RecordedE
 }
 
 function fetched({ id: hostnameId }: CustomHostname, from: string): TimelineEvent {
-  return { ...anEventOf('challenge.fetched'), hostnameId, details: { type: 'http-01', from } }
+  return {
+    ...anEventOf('challenge.fetched'),
+    hostnameId,
+    details: { detail: `http-01 by ${from}` },
+  }
 }
 
 export function timelineContract(open: OpenStore): void {
@@ -158,7 +162,7 @@ export function timelineContract(open: OpenStore): void {
         )
         const events = await eventsOf(store, busy)
         expect(events).toHaveLength(KEPT_EVENTS)
-        expect(events[0]?.details).toEqual({ type: 'http-01', from: `${count}/${count - 1}` })
+        expect(events[0]?.details).toEqual({ detail: `http-01 by ${count}/${count - 1}` })
         const ids = events.map(({ id }) => id)
         expect(ids.at(-1)).toBe((ids[0] ?? 0) - KEPT_EVENTS + 1)
       }
