@@ -22,7 +22,7 @@ import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
 import { createLedger } from './ca/ledger.ts'
 import { createIssuerMeter } from './ca/measured-issuer.ts'
-import { createStubResolver } from './dns/stub-resolver.ts'
+import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
@@ -163,11 +163,16 @@ function limitsOf(ca: string): CaLimits {
 }
 
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
-function lookersOf({ config, clock }: ControlOptions): {
+function lookersOf({ config, clock, random }: ControlOptions): {
   inspector: Inspector
   inspectAsCa: Inspector['inspectChallenge']
 } {
-  const resolver = createStubResolver({ servers: config.dnsServers })
+  const resolver = createAuthoritativeResolver({
+    servers: config.dnsServers,
+    roots: config.dnsRoots,
+    clock,
+    random,
+  })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
   return {
     inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),
