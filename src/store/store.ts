@@ -59,6 +59,8 @@ export interface HostnameStore {
   /** Every hostname, for `republish`, in batches, in order of id. */
   all(options?: { batchSize?: number }): AsyncIterable<CustomHostname[]>
   count(zoneId: string): Promise<number>
+  /** Whether the zone has a name that ends with `.${hostname}`, whatever became of its record. */
+  hasNameBelow(zoneId: string, hostname: Hostname): Promise<boolean>
   /**
    * Writes a new record, the outbox row that publishes it, and the first event of its timeline.
    *

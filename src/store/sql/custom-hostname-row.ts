@@ -90,9 +90,15 @@ export function deriveIndexColumns(record: CustomHostname): HostnameIndexColumns
     wildcard: record.ssl?.wildcard ? 1 : 0,
     certificate_authority: record.ssl?.certificateAuthority ?? null,
     custom_origin_server: record.customOriginServer?.toLowerCase() ?? null,
+    reversed_name: reverseLabels(record.hostname),
     name_claim: record.ownership.state === 'deleted' ? record.id : '',
     deployment_order: deploymentOrderOf(record),
   }
+}
+
+/** `com.customer.app` of `app.customer.com`. */
+export function reverseLabels(hostname: string): string {
+  return hostname.split('.').reverse().join('.')
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, SelectQueryBuilder } from 'kysely'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
@@ -18,7 +18,13 @@ import {
   type WriteOptions,
 } from '../store.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
-import { fromRow, RECORD_COLUMNS, toRow, type CustomHostnameRow } from './custom-hostname-row.ts'
+import {
+  fromRow,
+  RECORD_COLUMNS,
+  reverseLabels,
+  toRow,
+  type CustomHostnameRow,
+} from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countHostnames, listHostnameRows } from './hostname-list.ts'
 import { enqueue } from './outbox.ts'
@@ -85,6 +91,14 @@ export class SqlHostnameStore implements HostnameStore {
 
   count(zoneId: string): Promise<number> {
     return this.#database.read((db) => countHostnames(db, zoneId))
+  }
+
+  async hasNameBelow(zoneId: string, hostname: Hostname): Promise<boolean> {
+    const name = reverseLabels(hostname)
+    const row = await this.#database.read((db) =>
+      selectNameBelow(db, { zoneId, name }).executeTakeFirst(),
+    )
+    return row !== undefined
   }
 
   async create(record: CustomHostname, { by = SYSTEM }: WriteOptions = {}): Promise<void> {
@@ -202,6 +216,20 @@ export class SqlHostnameStore implements HostnameStore {
 
 function selectRecords(db: Kysely<Schema>) {
   return db.selectFrom('custom_hostnames').select(RECORD_COLUMNS)
+}
+
+/** A slash is what follows a dot, and no name has one. */
+export function selectNameBelow(
+  db: Kysely<Schema>,
+  { zoneId, name }: { zoneId: string; name: string },
+): SelectQueryBuilder<Schema, 'custom_hostnames', { id: string }> {
+  return db
+    .selectFrom('custom_hostnames')
+    .select('id')
+    .where('zone_id', '=', zoneId)
+    .where('reversed_name', '>=', `${name}.`)
+    .where('reversed_name', '<', `${name}/`)
+    .limit(1)
 }
 
 async function findRecord(db: Kysely<Schema>, id: string): Promise<CustomHostname | undefined> {

@@ -63,6 +63,8 @@ export interface HostnameIndexColumns {
   wildcard: number
   certificate_authority: string | null
   custom_origin_server: string | null
+  /** The name from its last label to its first, so that all names below one stand together. */
+  reversed_name: string
   /** Unique with zone and name: '' for the record that holds the name, its id for one that gave it up. */
   name_claim: string
   /** Where it stands among those that wait for the edges; null when nothing is waited for. */

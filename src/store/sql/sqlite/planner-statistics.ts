@@ -10,6 +10,7 @@ const STATISTICS: readonly [table: string, index: string, statistics: string][] 
   ['custom_hostnames', 'sqlite_autoindex_custom_hostnames_1', '1000000 1'],
   ['custom_hostnames', 'custom_hostnames_name', '1000000 100000 1 1'],
   ['custom_hostnames', 'custom_hostnames_by_name', '1000000 2 1'],
+  ['custom_hostnames', 'custom_hostnames_by_reversed_name', '1000000 100000 1'],
   ['custom_hostnames', 'custom_hostnames_due', '1000000 1 1'],
   ['custom_hostnames', 'custom_hostnames_undeployed', '1000 1 1'],
   ['custom_hostnames', 'custom_hostnames_by_status', '1000000 100000 10000 1 1'],
