@@ -23,6 +23,8 @@ import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
 import { createLedger } from './ca/ledger.ts'
 import { createIssuerMeter } from './ca/measured-issuer.ts'
 import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
+import { startAuthoritativeServer, type AuthoritativeServer } from './dns/authoritative/server.ts'
+import { createStoreDcvRecords } from './dns/authoritative/store-dcv-records.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
@@ -71,7 +73,7 @@ export interface LocalEdge {
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 export const ROOTS_FILE = 'local-ca.pem'
 
-/** @throws {ListenError} when the API's address is taken; what was started is closed again */
+/** @throws {ListenError} when an address is taken; what was started is closed again */
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
@@ -119,6 +121,7 @@ async function startLoops(
   const { inspector, inspectAsCa } = lookersOf(options)
   const issuer = await openIssuer(options, inspectAsCa)
   started.defer(() => issuer.close())
+  const dnsServer = await startDnsServer(options, started)
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
   const issuers = createIssuers([createIssuerMeter(metrics)(issuer)])
@@ -146,7 +149,10 @@ async function startLoops(
     findCertificate: (id) => store.certificates.find(id),
     inspector,
     keyMaker: createKeyMaker(),
-    putAnswers: (record) => publisher.putAnswers(record),
+    putAnswers: (record) => {
+      dnsServer?.forget()
+      return publisher.putAnswers(record)
+    },
     removeAnswers: (before, after) => publisher.removeAnswers(before, after),
     publishNow: (id) => publisher.publishNow(id),
     onFact: () => publisher.wake(),
@@ -160,6 +166,25 @@ async function startLoops(
 /** The built-in CA is ours; others publish their limits, or are expected to have some. */
 function limitsOf(ca: string): CaLimits {
   return URL.canParse(ca) ? caLimitsOf(ca) : UNLIMITED
+}
+
+/** For DCV delegation, where it is set up. CAs look while the loop runs: it is closed after that. */
+async function startDnsServer(
+  { config, store, clock, log, metrics }: ControlOptions,
+  started: AsyncDisposableStack,
+): Promise<AuthoritativeServer | undefined> {
+  if (!config.dnsServer) return undefined
+  const records = createStoreDcvRecords({ store, clock })
+  const server = await startAuthoritativeServer({
+    ...config.dnsServer,
+    records,
+    clock,
+    log,
+    metrics,
+  })
+  started.use(server)
+  log.info({ zone: config.dnsServer.zone, addresses: server.addresses }, 'DNS server listens')
+  return server
 }
 
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
