@@ -22,8 +22,6 @@ export interface TcpConnectionLimits {
   messageBytes: number
   /** Queries being answered at a time; the next is not read before. @default 32 */
   inFlight: number
-  /** Of answers that the client has not taken; no query is read before. @default 65536 */
-  unsentBytes: number
 }
 
 const LENGTH_BYTES = 2
@@ -84,9 +82,9 @@ export class TcpConnection {
     this.#endWhenDone()
   }
 
+  /** A client that does not take its answers gets no further ones. */
   #isFull(): boolean {
-    const { inFlight, unsentBytes } = this.#options.limits
-    return this.#inFlight >= inFlight || this.#socket.writableLength > unsentBytes
+    return this.#inFlight >= this.#options.limits.inFlight || this.#socket.writableNeedDrain
   }
 
   /** Each message has its length in front (RFC 1035 section 4.2.2). */

@@ -32,7 +32,6 @@ const DEFAULT_LIMITS: Readonly<TcpLimits> = {
   idleMs: 10_000,
   messageBytes: 4_096,
   inFlight: 32,
-  unsentBytes: 65_536,
 }
 
 /** DNS over TCP at one address. */

@@ -1,5 +1,5 @@
 import packet from 'dns-packet'
-import { array, assert, asyncProperty, constantFrom, nat, tuple, uint8Array } from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { DcvRecords } from '#control/dns/authoritative/dcv-records.ts'
@@ -142,12 +142,12 @@ describe('any bytes', () => {
   }
 
   it('are answered with a message or not at all', async () => {
-    const bytes = uint8Array({ maxLength: 600 }).map((each) => Buffer.from(each))
-    await assert(asyncProperty(bytes, expectSound), { interruptAfterTimeLimit: 4_000 })
+    const bytes = fc.uint8Array({ maxLength: 600 }).map((each) => Buffer.from(each))
+    await fc.assert(fc.asyncProperty(bytes, expectSound), { interruptAfterTimeLimit: 4_000 })
   })
 
   it('in place of some of a good query’s are too', async () => {
-    const good = constantFrom(
+    const good = fc.constantFrom(
       dnsQuery(`app.customer.com.${UUID}.${DCV_ZONE}`, 'TXT'),
       dnsQuery(`a.${DCV_ZONE}`, 'A', {
         additionals: [
@@ -164,13 +164,13 @@ describe('any bytes', () => {
         ],
       }),
     )
-    const changes = array(tuple(nat(90), nat(255)), { maxLength: 6 })
-    const mutated = tuple(good, changes).map(([query, each]) => {
+    const changes = fc.array(fc.tuple(fc.nat(90), fc.nat(255)), { maxLength: 6 })
+    const mutated = fc.tuple(good, changes).map(([query, each]) => {
       const bytes = Buffer.from(query)
       for (const [at, value] of each) if (at < bytes.length) bytes[at] = value
       return bytes
     })
-    await assert(asyncProperty(mutated, expectSound), {
+    await fc.assert(fc.asyncProperty(mutated, expectSound), {
       numRuns: 2_000,
       interruptAfterTimeLimit: 4_000,
     })
