@@ -40,6 +40,7 @@ describe('defaults', () => {
       dcvZone: undefined,
       dnsServer: undefined,
       allowReservedTlds: false,
+      revokeOnRemoval: false,
       logLevel: 'info',
       edge: {
         accessLog: false,
@@ -87,6 +88,7 @@ describe('each variable', () => {
       CUSTOS_VALIDATION_HTTP_PORT: '8080',
       CUSTOS_DCV_ZONE: 'dcv.saas.test',
       CUSTOS_ALLOW_RESERVED_TLDS: 'true',
+      CUSTOS_REVOKE_ON_REMOVAL: 'true',
       CUSTOS_LOG_LEVEL: 'DEBUG',
       CUSTOS_EDGE_ACCESS_LOG: 'on',
       CUSTOS_EDGE_DEFAULT_HOSTNAME: 'www.saas.test',
@@ -117,6 +119,7 @@ describe('each variable', () => {
       dcvZone: 'dcv.saas.test',
       dnsServer: undefined,
       allowReservedTlds: true,
+      revokeOnRemoval: true,
       logLevel: 'debug',
       edge: {
         accessLog: true,
