@@ -26,6 +26,7 @@ export interface PebbleOptions {
  */
 export interface Pebble extends AsyncDisposable {
   readonly directoryUrl: string
+  readonly pid: number
   readonly port: number
   /** Roots of its own HTTPS, PEM. */
   readonly httpsRoots: string
@@ -79,6 +80,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   const close = (): Promise<void> => (closing ??= owned.disposeAsync())
   return {
     directoryUrl,
+    pid: pebble.pid,
     port,
     httpsRoots: ca,
     httpsChain: certificates.ecdsa,
