@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 
 import { certificatesContract } from './contract/certificates.ts'
 import { concurrencyContract } from './contract/concurrency.ts'
+import { holdsContract } from './contract/holds.ts'
 import { hostnameListContract } from './contract/hostname-list.ts'
 import { hostnamesContract } from './contract/hostnames.ts'
 import { leasesContract } from './contract/leases.ts'
@@ -21,6 +22,7 @@ export function storeContract(name: string, open: OpenStore): void {
     certificatesContract(open)
     outboxContract(open)
     secretsContract(open)
+    holdsContract(open)
     concurrencyContract(open)
     lifetimeContract(open)
   })

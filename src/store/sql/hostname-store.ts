@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { NewHold } from '#domain/hold.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -15,6 +16,7 @@ import {
   type PageOf,
 } from '../store.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
+import { coveredNames } from './covered-names.ts'
 import { fromRow, RECORD_COLUMNS, toRow, type CustomHostnameRow } from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countHostnames, listHostnameRows } from './hostname-list.ts'
@@ -76,6 +78,20 @@ export class SqlHostnameStore implements HostnameStore {
       if (!last) return
       yield this.#readable(rows)
       after = last.id
+    }
+  }
+
+  async *allCoveredBy(
+    hold: Pick<NewHold, 'domain' | 'includeSubdomains'>,
+  ): AsyncGenerator<CustomHostname[]> {
+    for await (const names of coveredNames(this.#database, hold)) {
+      for (let start = 0; start < names.length; start += DEFAULT_BATCH) {
+        const batch = names.slice(start, start + DEFAULT_BATCH)
+        const rows = await this.#database.read((db) =>
+          selectRecords(db).where('hostname', 'in', batch).execute(),
+        )
+        if (rows.length > 0) yield this.#readable(rows)
+      }
     }
   }
 

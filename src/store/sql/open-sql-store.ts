@@ -4,6 +4,7 @@ import type { Sealer } from '#lib/sealing.ts'
 
 import type { Store } from '../store.ts'
 import { SqlCertificateStore } from './certificate-store.ts'
+import { SqlHoldStore } from './hold-store.ts'
 import { SqlHostnameStore } from './hostname-store.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/migrations.ts'
@@ -59,6 +60,7 @@ class SqlStore implements Store {
   readonly certificates: SqlCertificateStore
   readonly outbox: SqlOutbox
   readonly secrets: SqlSecretStore
+  readonly holds: SqlHoldStore
   readonly #database: SqlDatabase
 
   constructor(
@@ -71,6 +73,7 @@ class SqlStore implements Store {
     this.certificates = new SqlCertificateStore(database)
     this.outbox = new SqlOutbox(database)
     this.secrets = new SqlSecretStore(database, sealer)
+    this.holds = new SqlHoldStore(database)
   }
 
   close(): Promise<void> {

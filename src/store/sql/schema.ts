@@ -13,6 +13,7 @@ export interface Schema {
   outbox: OutboxTable
   newest_change: NewestChangeTable
   secrets: SecretTable
+  holds: HoldTable
 }
 
 export interface SchemaHistoryTable {
@@ -109,4 +110,14 @@ export interface NewestChangeTable {
 export interface SecretTable {
   name: string
   sealed: Uint8Array
+}
+
+export interface HoldTable {
+  domain: string
+  reason: string | null
+  include_subdomains: number
+  created_at: number
+  updated_at: number
+  /** Null while hostnames that are there are still being blocked. */
+  enforced_at: number | null
 }

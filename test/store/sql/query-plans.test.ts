@@ -1,32 +1,39 @@
 import { join } from 'node:path'
 
-import { sql } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 import { describe, expect, it } from 'vitest'
 
+import { parseHostname } from '#domain/hostname.ts'
 import { createSealer } from '#lib/sealing.ts'
+import { selectNamesAfter } from '#store/sql/covered-names.ts'
+import { selectCovering } from '#store/sql/hold-store.ts'
 import { selectIdsOfPage } from '#store/sql/hostname-list.ts'
 import { createSqlStore } from '#store/sql/open-sql-store.ts'
+import type { Schema } from '#store/sql/schema.ts'
 import { openSqliteDatabase } from '#store/sql/sqlite/sqlite-database.ts'
 import type { HostnameFilter, Page } from '#store/store.ts'
 import { aZone, NOON } from '#test/records.ts'
 import { tempDir } from '#test/temp-dir.ts'
 
-/** What SQLite says of how it finds a page of a list, in a database that was made just now. */
-async function planOf(filter: HostnameFilter, page: Partial<Page> = {}): Promise<string> {
+interface Explainable {
+  explain<Step extends object>(format: undefined, how: ReturnType<typeof sql>): Promise<Step[]>
+}
+
+/** What SQLite says of how it runs a query, in a database that was made just now. */
+async function explain(query: (db: Kysely<Schema>) => Explainable): Promise<string> {
   using dir = tempDir()
   const database = openSqliteDatabase(join(dir.path, 'custos.db'))
   const sealer = createSealer([new Uint8Array(32)])
   await using _store = await createSqlStore(database, { sealer })
-  const query = {
-    zoneId: aZone().id,
-    filter,
-    page: { page: 1, perPage: 50, ...page },
-    now: NOON,
-  }
   const steps = await database.read((db) =>
-    selectIdsOfPage(db, query).explain<{ detail: string }>(undefined, sql`query plan`),
+    query(db).explain<{ detail: string }>(undefined, sql`query plan`),
   )
   return steps.map(({ detail }) => detail).join('; ')
+}
+
+function planOf(filter: HostnameFilter, page: Partial<Page> = {}): Promise<string> {
+  const all = { page: 1, perPage: 50, ...page }
+  return explain((db) => selectIdsOfPage(db, { zoneId: aZone().id, filter, page: all, now: NOON }))
 }
 
 describe('a list of a million hostnames', () => {
@@ -54,5 +61,20 @@ describe('a list of a million hostnames', () => {
     const byName = await planOf({}, { order: 'hostname' })
     expect(byName).toContain('INDEX custom_hostnames_name (zone_id=?)')
     expect(byName).toContain('TEMP B-TREE FOR LAST TERM')
+  })
+})
+
+describe('a hold', () => {
+  it('is found for a name by a few look-ups of its ancestors', async () => {
+    const name = parseHostname('a.b.customer.com')
+    expect(await explain((db) => selectCovering(db, name))).toMatch(
+      /INDEX \w*holds_1 \(domain=\?\)/,
+    )
+  })
+
+  it('finds names by walking an index that holds nothing else', async () => {
+    expect(await explain((db) => selectNamesAfter(db, 'a'))).toBe(
+      'SEARCH custom_hostnames USING COVERING INDEX custom_hostnames_by_name (hostname>?)',
+    )
   })
 })
