@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
 import type { Certificate } from '#domain/certificate.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { renderMetrics, type Metrics, type MetricSnapshot } from '#lib/metrics.ts'
@@ -24,6 +25,7 @@ import { createStubResolver } from './dns/stub-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { UNLIMITED } from './lifecycle/budget.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
+import { startHoldEnforcement, type HoldEnforcement } from './lifecycle/holds.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
@@ -73,7 +75,7 @@ export const ROOTS_FILE = 'local-ca.pem'
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
-  const { publisher, lifecycle } = await startLoops(options, started)
+  const { publisher, lifecycle, holds } = await startLoops(options, started)
   const api = await createApi({
     ...options,
     settings: {
@@ -90,6 +92,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       wake: () => {
         publisher.wake()
         lifecycle.wake()
+        holds.wake()
       },
     },
     metrics: async () =>
@@ -112,7 +115,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
 async function startLoops(
   options: ControlOptions,
   started: AsyncDisposableStack,
-): Promise<{ publisher: Publisher; lifecycle: Lifecycle }> {
+): Promise<{ publisher: Publisher; lifecycle: Lifecycle; holds: HoldEnforcement }> {
   const { config, store, directory, sealer, clock, random, log, metrics } = options
   const { inspector, inspectAsCa } = lookersOf(options)
   const issuer = await openIssuer(options, inspectAsCa)
@@ -132,8 +135,14 @@ async function startLoops(
     startPublisher({ store, directory, clock, random, log, onPublished, onLoss }),
   )
   started.use(startTicketKeyRotation({ directory, sealer, clock, random, log }))
+  const writing = {
+    removeAnswers: (before: CustomHostname, after: CustomHostname) =>
+      publisher.removeAnswers(before, after),
+    onFact: () => publisher.wake(),
+  }
   const worker = createHostnameWorker({
     ...options,
+    ...writing,
     deployments,
     issuers,
     budget: UNLIMITED,
@@ -142,14 +151,13 @@ async function startLoops(
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => publisher.putAnswers(record),
-    removeAnswers: (before, after) => publisher.removeAnswers(before, after),
     publishNow: (id) => publisher.publishNow(id),
-    onFact: () => publisher.wake(),
     defaultCnameTarget: config.firstZone.cnameTarget,
   })
+  const holds = started.use(startHoldEnforcement({ store, clock, log, ...writing }))
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
-  return { publisher, lifecycle }
+  return { publisher, lifecycle, holds }
 }
 
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */

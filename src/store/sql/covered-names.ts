@@ -15,7 +15,7 @@ const NAMES_PER_READ = 2_000
  *
  * A suffix cannot be looked up in an index of names, and one of reversed names would cost every
  * hostname for ever what a rare act of an operator saves: walking the names of a million hostnames
- * takes about a second, in short reads between which everything else goes on.
+ * takes about two seconds, in short reads between which everything else goes on.
  */
 export async function* coveredNames(
   database: SqlDatabase,
