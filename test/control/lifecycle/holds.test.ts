@@ -186,7 +186,7 @@ describe('a hold that is put', () => {
     const put = await plane.store.holds.put(wanted, systemClock.now())
     await plane.store.holds.noteEnforced(put, systemClock.now())
     answering.resolve()
-    await plane.until(id, isBlocked)
+    expect(hostnameStatus(await plane.until(id, isBlocked))).toBe('blocked')
   })
 
   it('ends renewals', async () => {
@@ -222,6 +222,6 @@ describe('a hold that is put', () => {
     await hold(first)
     await first[Symbol.asyncDispose]()
     await using second = await startControlPlane(options)
-    await second.until(record.id, isBlocked)
+    expect(hostnameStatus(await second.until(record.id, isBlocked))).toBe('blocked')
   })
 })
