@@ -57,3 +57,14 @@ export const HOSTNAME = z.object({
 })
 
 export type ApiHostname = z.infer<typeof HOSTNAME>
+
+export const HOLD = z.object({
+  domain: z.string(),
+  reason: z.string().optional(),
+  include_subdomains: z.boolean(),
+  created_at: z.string(),
+  /** Absent while hostnames are being blocked. */
+  enforced_at: z.string().optional(),
+})
+
+export type ApiHold = z.infer<typeof HOLD>
