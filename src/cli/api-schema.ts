@@ -58,6 +58,15 @@ export const HOSTNAME = z.object({
 
 export type ApiHostname = z.infer<typeof HOSTNAME>
 
+export const EVENT = z.object({
+  kind: z.string(),
+  at: z.string(),
+  by: z.string(),
+  message: z.string(),
+})
+
+export type ApiEvent = z.infer<typeof EVENT>
+
 export const HOLD = z.object({
   domain: z.string(),
   reason: z.string().optional(),

@@ -10,6 +10,7 @@ import { addHoldsAdd } from './holds-add.ts'
 import { addHoldsList } from './holds-list.ts'
 import { addHoldsRemove } from './holds-remove.ts'
 import { addHostnamesAdd } from './hostnames-add.ts'
+import { addHostnamesEvents } from './hostnames-events.ts'
 import { addHostnamesList } from './hostnames-list.ts'
 import { addHostnamesRefresh } from './hostnames-refresh.ts'
 import { addHostnamesRemove } from './hostnames-remove.ts'
@@ -63,11 +64,12 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<nu
 function addHostnames(program: Command, deps: CliDeps): void {
   const hostnames = program
     .command('hostnames')
-    .description('custom hostnames: add, list, show, refresh, remove')
+    .description('custom hostnames: add, list, show, events, refresh, remove')
   const commands = [
     addHostnamesAdd(hostnames, deps),
     addHostnamesList(hostnames, deps),
     addHostnamesShow(hostnames, deps),
+    addHostnamesEvents(hostnames, deps),
     addHostnamesRefresh(hostnames, deps),
     addHostnamesRemove(hostnames, deps),
   ]

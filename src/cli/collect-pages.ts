@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 
 import type { ApiClient, ApiRequest } from './api-client.ts'
@@ -34,11 +33,4 @@ export async function collectPages<Item>(
     if (answer.result.length < perPage) break
   }
   return { ...found, items: found.items.slice(0, limit), raw: found.raw.slice(0, limit) }
-}
-
-/** The value of `--limit`. */
-export function parseLimit(text: string): number {
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= 10_000_000) return limit
-  throw new InvalidArgumentError('Must be a whole number from 1 to 10000000.')
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
+import { caLimitsOf, UNLIMITED, type CaLimits } from '#domain/ca-limits.ts'
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -20,10 +21,12 @@ import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
 import { createIssuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
+import { createLedger } from './ca/ledger.ts'
 import { createIssuerMeter } from './ca/measured-issuer.ts'
-import { createStubResolver } from './dns/stub-resolver.ts'
+import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
+import { startAuthoritativeServer, type AuthoritativeServer } from './dns/authoritative/server.ts'
+import { createStoreDcvRecords } from './dns/authoritative/store-dcv-records.ts'
 import { ensureFirstZone } from './first-zone.ts'
-import { UNLIMITED } from './lifecycle/budget.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { startHoldEnforcement, type HoldEnforcement } from './lifecycle/holds.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
@@ -31,6 +34,7 @@ import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { createOutages } from './lifecycle/outages.ts'
+import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
 import { startRevocations } from './lifecycle/revocations.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
@@ -71,7 +75,7 @@ export interface LocalEdge {
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 export const ROOTS_FILE = 'local-ca.pem'
 
-/** @throws {ListenError} when the API's address is taken; what was started is closed again */
+/** @throws {ListenError} when an address is taken; what was started is closed again */
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
@@ -120,6 +124,7 @@ async function startLoops(
   const { inspector, inspectAsCa } = lookersOf(options)
   const issuer = await openIssuer(options, inspectAsCa)
   started.defer(() => issuer.close())
+  const dnsServer = await startDnsServer(options, started)
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
   const issuers = createIssuers([createIssuerMeter(metrics)(issuer)])
@@ -128,7 +133,10 @@ async function startLoops(
     lifecycle.wake()
     if (config.revokeOnRemoval) revocations.add(certificates)
   }
-  const deployments = started.use(startDeployments({ store, directory, clock, log, onRemoved }))
+  const recordSightings = createSightingRecorder(store)
+  const deployments = started.use(
+    startDeployments({ store, directory, clock, log, onRemoved, recordSightings }),
+  )
   const onPublished = (id: string): void => deployments.watch(id)
   const onLoss = (): void => deployments.noteLoss()
   const publisher = started.use(
@@ -145,12 +153,15 @@ async function startLoops(
     ...writing,
     deployments,
     issuers,
-    budget: UNLIMITED,
+    budget: createLedger({ store, clock, metrics, cas: [issuer.name], limitsOf }),
     outages: createOutages(clock),
     findCertificate: (id) => store.certificates.find(id),
     inspector,
     keyMaker: createKeyMaker(),
-    putAnswers: (record) => publisher.putAnswers(record),
+    putAnswers: (record) => {
+      dnsServer?.forget()
+      return publisher.putAnswers(record)
+    },
     publishNow: (id) => publisher.publishNow(id),
     defaultCnameTarget: config.firstZone.cnameTarget,
   })
@@ -160,12 +171,41 @@ async function startLoops(
   return { publisher, lifecycle, holds }
 }
 
+/** The built-in CA is ours; others publish their limits, or are expected to have some. */
+function limitsOf(ca: string): CaLimits {
+  return URL.canParse(ca) ? caLimitsOf(ca) : UNLIMITED
+}
+
+/** For DCV delegation, where it is set up. CAs look while the loop runs: it is closed after that. */
+async function startDnsServer(
+  { config, store, clock, log, metrics }: ControlOptions,
+  started: AsyncDisposableStack,
+): Promise<AuthoritativeServer | undefined> {
+  if (!config.dnsServer) return undefined
+  const records = createStoreDcvRecords({ store, clock })
+  const server = await startAuthoritativeServer({
+    ...config.dnsServer,
+    records,
+    clock,
+    log,
+    metrics,
+  })
+  started.use(server)
+  log.info({ zone: config.dnsServer.zone, addresses: server.addresses }, 'DNS server listens')
+  return server
+}
+
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
-function lookersOf({ config, clock }: ControlOptions): {
+function lookersOf({ config, clock, random }: ControlOptions): {
   inspector: Inspector
   inspectAsCa: Inspector['inspectChallenge']
 } {
-  const resolver = createStubResolver({ servers: config.dnsServers })
+  const resolver = createAuthoritativeResolver({
+    servers: config.dnsServers,
+    roots: config.dnsRoots,
+    clock,
+    random,
+  })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
   return {
     inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),

@@ -1,6 +1,6 @@
 import { expiryWarningAt } from './certificate.ts'
-import type { CustomHostname } from './custom-hostname.ts'
-import type { Issuance, ManagedChain } from './issuance.ts'
+import type { CustomHostname, Removal } from './custom-hostname.ts'
+import { DEPLOYMENT_DEADLINE_MS, type Issuance, type ManagedChain } from './issuance.ts'
 
 /** The hostname's outward status (spec section 2.1); only those that Custos ever says. */
 export type HostnameStatus =
@@ -27,6 +27,7 @@ export type SslStatus =
   | 'validation_timed_out'
   | 'issuance_timed_out'
   | 'deployment_timed_out'
+  | 'deletion_timed_out'
 
 /** Active means: proved, and every live edge serves it as it is configured now. */
 export function hostnameStatus(record: CustomHostname): HostnameStatus {
@@ -40,10 +41,17 @@ export function hostnameStatus(record: CustomHostname): HostnameStatus {
 /** Undefined for a hostname without a certificate. */
 export function sslStatus(record: CustomHostname, now: number): SslStatus | undefined {
   if (!record.ssl) return undefined
-  if (record.removal) return 'pending_deletion'
+  if (record.removal) {
+    return removalOverdueAt(record.removal) <= now ? 'deletion_timed_out' : 'pending_deletion'
+  }
   if (record.ownership.state === 'deleted') return 'deleted'
   const statuses = record.chains.map((chain) => chainStatus(chain, record, now))
   return SLOWEST_FIRST.find((status) => statuses.includes(status)) ?? 'initializing'
+}
+
+/** From when on a removal that no edge holds up would be over. */
+export function removalOverdueAt({ requestedAt }: Removal): number {
+  return requestedAt + DEPLOYMENT_DEADLINE_MS
 }
 
 /** The pack is as far as its slower chain. */

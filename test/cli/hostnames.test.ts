@@ -196,6 +196,54 @@ describe('custos hostnames show', () => {
   })
 })
 
+describe('custos hostnames events', () => {
+  it('lists what happened, the newest first', async () => {
+    await custos('hostnames add a.customer.com')
+    await custos('hostnames remove a.customer.com')
+    const { code, stdout, stderr } = await custos('hostnames events a.customer.com')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(4)
+    expect(lines[0]).toMatch(/^WHEN +EVENT +BY +WHAT$/)
+    expect(lines[1]).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d UTC {2}hostname\.removal_requested {2}bootstrap token {2}Asked to delete the hostname\.$/,
+    )
+    expect(lines[3]).toMatch(
+      / {2}hostname\.created +bootstrap token {2}a\.customer\.com was created\.$/,
+    )
+  })
+
+  it('filters, limits, and gives programs all that the API says', async () => {
+    await custos('hostnames add a.customer.com')
+    const { stdout, stderr } = await custos('hostnames events a.customer.com --limit 1 --json')
+    expect(JSON.parse(stdout)).toMatchObject([
+      { id: 2, kind: 'certificate.ordered', details: { key_algorithm: 'ecdsa' } },
+    ])
+    expect(stderr).toBe('1 of 2: --limit shows more\n')
+    const created = await custos('hostnames events a.customer.com --kind hostname.created --json')
+    expect(JSON.parse(created.stdout)).toMatchObject([{ id: 1 }])
+    expect(await custos('hostnames events a.customer.com --kind hostname.edited')).toMatchObject({
+      code: 0,
+      stdout: 'No events\n',
+    })
+    const wrong = await custos('hostnames events a.customer.com --kind fine')
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringMatching(/^custos: .*kind/) })
+  })
+
+  it('fits a terminal, in colour', async () => {
+    await custos('hostnames add a.customer.com')
+    await activate('a.customer.com')
+    const { stdout } = await custos('hostnames events a.customer.com', { terminal: 100 })
+    expect(stdout).toContain('\u001B[32mownership.verified\u001B[39m')
+    const shown = stripVTControlCharacters(stdout).trimEnd().split('\n')
+    expect(Math.max(...shown.map((line) => line.length))).toBeLessThanOrEqual(100)
+  })
+
+  it('ends with 3 where there is no such hostname', async () => {
+    expect(await custos('hostnames events a.customer.com')).toMatchObject({ code: 3 })
+  })
+})
+
 describe('custos hostnames refresh', () => {
   it('asks the API to validate now', async () => {
     await custos('hostnames add a.customer.com')

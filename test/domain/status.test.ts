@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { CustomHostname, Deployment } from '#domain/custom-hostname.ts'
-import type { Issuance, ManagedChain } from '#domain/issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS, type Issuance, type ManagedChain } from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { hostnameStatus, sslStatus, type SslStatus } from '#domain/status.ts'
 import { aHostname, anActiveHostname, anOrder } from '#test/records.ts'
@@ -183,8 +183,12 @@ describe('sslStatus otherwise', () => {
     expect(sslStatus(aHostname({ ssl: undefined, chains: [], removal }), NOW)).toBeUndefined()
   })
 
-  it('is pending_deletion once removal is asked for', () => {
-    expect(sslStatus(anActiveHostname({ removal }), NOW)).toBe('pending_deletion')
+  it('is pending_deletion once removal is asked for, and timed out where an edge holds it up', () => {
+    const leaving = anActiveHostname({ removal })
+    const deadline = removal.requestedAt + DEPLOYMENT_DEADLINE_MS
+    expect(sslStatus(leaving, NOW)).toBe('pending_deletion')
+    expect(sslStatus(leaving, deadline - 1)).toBe('pending_deletion')
+    expect(sslStatus(leaving, deadline)).toBe('deletion_timed_out')
   })
 
   it('is deleted with the hostname, not with one that moved', () => {

@@ -11,6 +11,7 @@ import { answerClientError, createErrorHandler, pathOf, sendError } from './erro
 import { fallbackOriginRoutes } from './fallback-origin-routes.ts'
 import { createGuard } from './guard.ts'
 import { heldDomainRoutes } from './held-domain-routes.ts'
+import { hostnameEventRoutes } from './hostname-event-routes.ts'
 import { compileValidator } from './input-error.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { operationalRoutes } from './operational-routes.ts'
@@ -66,6 +67,7 @@ async function clientV4(scope: FastifyInstance, deps: ApiDependencies): Promise<
   fallbackOriginRoutes(app, deps)
   customHostnameRoutes(app, deps)
   heldDomainRoutes(app, deps)
+  hostnameEventRoutes(app, deps)
 }
 
 function notFound(request: FastifyRequest, methodsOf: (path: string) => string[]): ApiError {

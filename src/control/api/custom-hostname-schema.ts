@@ -45,6 +45,7 @@ export const SSL_STATUSES = [
   'validation_timed_out',
   'issuance_timed_out',
   'deployment_timed_out',
+  'deletion_timed_out',
 ] as const
 
 export const HOSTNAME_STATUSES = [

@@ -15,6 +15,7 @@ import type { Store } from '#store/store.ts'
 import { EdgeRoll } from './edge-roll.ts'
 import { finishOriginRemovals } from './origin-removal.ts'
 import { retryRivals } from './rivals.ts'
+import type { SightingRecorder } from './sighting-recorder.ts'
 
 /**
  * Knows when a publication is applied by every live edge, and records it: that is what turns
@@ -43,6 +44,8 @@ export interface DeploymentsOptions {
    * certificates, whose keys are destroyed.
    */
   onRemoved?: (certificates: readonly Certificate[]) => void
+  /** Gets the edges' reports every few seconds. */
+  recordSightings?: SightingRecorder
 }
 
 const POLL_MS = 25
@@ -143,7 +146,9 @@ class DeploymentWatcher implements Deployments {
     const sinceMs = clock.now() - this.#sweptAt
     // Less than nothing: the clock was set back.
     if (sinceMs >= 0 && sinceMs < SWEEP_MS) return
-    this.#edges.observe(await directory.listEdges(clock.now()), clock.now())
+    const edges = await directory.listEdges(clock.now())
+    this.#edges.observe(edges, clock.now())
+    await this.#options.recordSightings?.(edges)
     const undeployed = await store.hostnames.listUndeployed(SWEEP_LIMIT)
     for (const { id } of undeployed) this.#open.set(id, undefined)
     if (undeployed.length < SWEEP_LIMIT) {

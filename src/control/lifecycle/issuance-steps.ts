@@ -1,10 +1,10 @@
 import type { Certificate } from '#domain/certificate.ts'
 import { renewalDueAt } from '#domain/certificate.ts'
-import type { Order } from '#domain/issuance.ts'
+import { hasOpenOrder, type Order } from '#domain/issuance.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import { afterIssuerError } from './issuer-failure.ts'
-import { hasAlternative, openOrder } from './order-step.ts'
+import { exemptionOf, hasAlternative, openOrder } from './order-step.ts'
 import { confirm, prove } from './prove-step.ts'
 import { firstCheckAt, renew } from './renew-step.ts'
 import { orderDelayMs } from './retry-delays.ts'
@@ -26,6 +26,29 @@ export async function takeStep(
   step: Step,
   deps: StepDependencies,
 ): Promise<StepOutcome | undefined> {
+  const outcome = await act(step, deps)
+  await giveBackIfLost(outcome, step, deps)
+  return outcome
+}
+
+/** CAs count the certificates that they issue: an order without one is not to be held against us. */
+async function giveBackIfLost(
+  outcome: StepOutcome | undefined,
+  step: Step,
+  deps: StepDependencies,
+): Promise<void> {
+  const { issuance } = step.chain
+  const isLost =
+    outcome?.kind === 'event' && ['failed', 'order-expired'].includes(outcome.event.type)
+  if (!isLost || !hasOpenOrder(issuance)) return
+  const { ca } = issuance.order
+  const issuer = deps.issuers.find(ca)
+  if (!issuer) return
+  const exemption = await exemptionOf(issuer, step, deps)
+  await deps.budget.giveBack({ ca, names: namesOf(step.record), exemption })
+}
+
+async function act(step: Step, deps: StepDependencies): Promise<StepOutcome | undefined> {
   const { issuance } = step.chain
   try {
     switch (issuance.state) {

@@ -3,7 +3,7 @@ import { hasOpenOrder, type IssuanceEvent } from '#domain/issuance.ts'
 import type { IssuerError } from '../ca/issuer.ts'
 import { hasAlternative } from './order-step.ts'
 import { orderDelayMs, outageDelayMs } from './retry-delays.ts'
-import type { Step, StepDependencies } from './step.ts'
+import { namesOf, type Step, type StepDependencies } from './step.ts'
 
 /**
  * So long a CA that is away, or wants us to wait, keeps an order while another CA could do it. Longer
@@ -68,7 +68,10 @@ async function wait(
   const laterMs = Math.min(Math.max(shortestMs, (now - awaySince) / 4), LONGEST_PAUSE_MS)
   const retryAt = Math.round(now + (retryAfterMs ?? laterMs))
   if (error.kind === 'unavailable') outages.note(ca)
-  else await budget.noteLimited({ ca, retryAfterMs: retryAt - now, problem })
+  else {
+    const { hostname } = step.record
+    await budget.noteLimited({ ca, hostname, names: namesOf(step.record), retryAfterMs, problem })
+  }
   const knownAwayUntil = retryAfterMs === undefined ? now : retryAt
   const isTooLong = knownAwayUntil - awaySince >= PATIENCE_MS
   const avoid = elsewhere(step, deps)

@@ -3,11 +3,11 @@ import type { Order } from '#domain/issuance.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
+import type { Exemption } from './budget.ts'
 import type { PermissionFinding } from './inspector.ts'
 import { orderDelayMs, outageDelayMs } from './retry-delays.ts'
 import {
   event,
-  isRenewal,
   namesOf,
   priorityOf,
   type Step,
@@ -76,9 +76,11 @@ async function askOne(
       hostname: record.hostname,
       names: namesOf(record),
       priority: priorityOf(step),
-      exemption: exemptionOf(step, replaces),
+      exemption: await exemptionOf(issuer, step, deps),
     })
-    if (!grant.granted) return { kind: 'limited', problem: grant.sentence, retryAt: grant.until }
+    if (!grant.granted) {
+      return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt }
+    }
     const order = await issuer.openOrder(
       {
         hostname: record.hostname,
@@ -132,9 +134,23 @@ async function findReplaced(
   return certificate?.ca === issuer.name ? certificate.chain : undefined
 }
 
-function exemptionOf(step: Step, replaces: Chain | undefined): 'none' | 'renewal' | 'ari' {
-  if (replaces) return 'ari'
-  return isRenewal(step) ? 'renewal' : 'none'
+/** What an order at this CA counts for: one for names that have a certificate already is a renewal. */
+export async function exemptionOf(
+  issuer: Issuer,
+  step: Step,
+  deps: StepDependencies,
+): Promise<Exemption> {
+  if (await findReplaced(issuer, step, deps)) return 'ari'
+  const names = namesOf(step.record)
+  for (const { certificate } of step.record.chains) {
+    const found = certificate && (await deps.findCertificate(certificate.id))
+    if (found?.ca !== undefined && isSameSet(found.hosts, names)) return 'renewal'
+  }
+  return 'none'
+}
+
+function isSameSet(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && other.every((name) => one.includes(name))
 }
 
 function refusalByCaa(problem: string, { chain }: Step, { clock }: StepDependencies): Refusal {
@@ -151,8 +167,10 @@ async function refusalOf(
   const failures = 'failures' in issuance ? issuance.failures : 0
   const { message: problem, retryAfterMs } = error
   if (error.kind === 'rate-limited') {
+    const { hostname } = step.record
+    const names = namesOf(step.record)
+    await budget.noteLimited({ ca: issuer.name, hostname, names, retryAfterMs, problem })
     const waitMs = retryAfterMs ?? orderDelayMs(failures, random)
-    await budget.noteLimited({ ca: issuer.name, retryAfterMs: waitMs, problem })
     return { kind: 'limited', problem, retryAt: clock.now() + waitMs }
   }
   if (error.kind === 'unavailable') {

@@ -38,7 +38,7 @@ export async function prove(
   const priority = priorityOf(step)
   const grant = await deps.budget.mayValidate({ ca: order.ca, hostname, priority })
   if (!grant.granted) {
-    return event({ type: 'deferred', problem: grant.sentence, retryAt: grant.until })
+    return event({ type: 'deferred', problem: grant.sentence, retryAt: grant.askAgainAt })
   }
   await issuer.beginValidation(order, found.challenges, step.signal)
   const via = found.challenges[0]?.type

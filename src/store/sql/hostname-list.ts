@@ -87,7 +87,12 @@ function withSslStatus(
 }
 
 /** In which a hostname comes to be without being written. */
-const OF_TIME = new Set<SslStatus>(['expired', 'pending_expiration', 'deployment_timed_out'])
+const OF_TIME = new Set<SslStatus>([
+  'expired',
+  'pending_expiration',
+  'deployment_timed_out',
+  'deletion_timed_out',
+])
 
 type EqualityColumn =
   | 'id'
@@ -125,6 +130,7 @@ function sslStatusAt(now: number): RawBuilder<string> {
   return sql<string>`CASE
     WHEN ssl_expires_at <= ${now} THEN 'expired'
     WHEN ssl_expiring_at <= ${now} THEN 'pending_expiration'
+    WHEN ssl_overdue_at <= ${now} AND ssl_status = 'pending_deletion' THEN 'deletion_timed_out'
     WHEN ssl_overdue_at <= ${now} THEN 'deployment_timed_out'
     ELSE coalesce(ssl_status, '') END`
 }

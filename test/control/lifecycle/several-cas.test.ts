@@ -114,7 +114,7 @@ describe('a budget that is used up', () => {
       limited,
       take: async (order) => {
         asked.push(order)
-        return order.ca === ca ? { granted: false, until, sentence } : { granted: true }
+        return order.ca === ca ? { granted: false, askAgainAt: until, sentence } : { granted: true }
       },
       noteLimited: async (note) => void limited.push(note),
     }
@@ -156,6 +156,39 @@ describe('a budget that is used up', () => {
       { priority: 'retry', exemption: 'none' },
       { priority: 'expiring', exemption: 'ari' },
     ])
+  })
+
+  it('gets back what an order took that ended without a certificate', async () => {
+    const given: unknown[] = []
+    const budget = { ...UNLIMITED, giveBack: async (order: unknown) => void given.push(order) }
+    const checkOrder: Issuer['checkOrder'] = async () => ({
+      state: 'invalid',
+      problem: 'no such name',
+      fault: 'name',
+    })
+    const steps = stepsWith([fakeIssuer('one', { checkOrder })], { budget })
+    const ordered = await steps.advance(fresh)
+    const validating = await steps.advance(ordered)
+    expect(given).toEqual([])
+    await steps.advance(validating)
+    expect(given).toEqual([{ ca: 'one', names: [expect.any(String)], exemption: 'none' }])
+  })
+
+  it('counts the second chain of the same names as a renewal', async () => {
+    const budget = limiting('none')
+    const record = aHostname()
+    const certificate = { ...aCertificate(record, 'rsa'), ca: 'one', hosts: [record.hostname] }
+    const steps = stepsWith([fakeIssuer('one')], {
+      budget,
+      findCertificate: async () => certificate,
+    })
+    const chains = record.chains.map((chain) =>
+      chain.keyAlgorithm === 'rsa' ? { ...chain, certificate } : chain,
+    )
+    await steps.take(fresh, { hostname: record.hostname, chains })
+    const { ssl } = record
+    await steps.take(fresh, { ...record, chains, ssl: ssl && { ...ssl, wildcard: true } })
+    expect(budget.asked).toMatchObject([{ exemption: 'renewal' }, { exemption: 'none' }])
   })
 
   it('learns from a CA that says it is', async () => {

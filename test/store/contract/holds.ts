@@ -139,7 +139,9 @@ export function holdsContract(open: OpenStore): void {
       await createAll(opened.store, [at, ...under])
       await createAll(
         opened.store,
-        ['notcustomer.com', 'customer.com.org', 'z.com'].map((name) => named(name)),
+        ['notcustomer.com', 'customer-x.com', 'customer.com.org', 'z.com'].map((name) =>
+          named(name),
+        ),
       )
       const ids = [at, ...under].map(({ id }) => id)
       expect(await below(opened.store)).toEqual(ids.toSorted())

@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type SelectQueryBuilder } from 'kysely'
 import { describe, expect, it } from 'vitest'
 
 import { parseHostname } from '#domain/hostname.ts'
 import { createSealer } from '#lib/sealing.ts'
-import { selectNamesAfter } from '#store/sql/covered-names.ts'
+import { selectBelow } from '#store/sql/covered-rows.ts'
 import { selectCovering } from '#store/sql/hold-store.ts'
 import { selectIdsOfPage } from '#store/sql/hostname-list.ts'
+import { selectNameBelow } from '#store/sql/hostname-store.ts'
 import { createSqlStore } from '#store/sql/open-sql-store.ts'
 import type { Schema } from '#store/sql/schema.ts'
 import { openSqliteDatabase } from '#store/sql/sqlite/sqlite-database.ts'
@@ -15,25 +16,24 @@ import type { HostnameFilter, Page } from '#store/store.ts'
 import { aZone, NOON } from '#test/records.ts'
 import { tempDir } from '#test/temp-dir.ts'
 
-interface Explainable {
-  explain<Step extends object>(format: undefined, how: ReturnType<typeof sql>): Promise<Step[]>
-}
-
 /** What SQLite says of how it runs a query, in a database that was made just now. */
-async function explain(query: (db: Kysely<Schema>) => Explainable): Promise<string> {
+async function explain(
+  select: (db: Kysely<Schema>) => Pick<SelectQueryBuilder<Schema, never, unknown>, 'explain'>,
+): Promise<string> {
   using dir = tempDir()
   const database = openSqliteDatabase(join(dir.path, 'custos.db'))
   const sealer = createSealer([new Uint8Array(32)])
   await using _store = await createSqlStore(database, { sealer })
   const steps = await database.read((db) =>
-    query(db).explain<{ detail: string }>(undefined, sql`query plan`),
+    select(db).explain<{ detail: string }>(undefined, sql`query plan`),
   )
   return steps.map(({ detail }) => detail).join('; ')
 }
 
 function planOf(filter: HostnameFilter, page: Partial<Page> = {}): Promise<string> {
-  const all = { page: 1, perPage: 50, ...page }
-  return explain((db) => selectIdsOfPage(db, { zoneId: aZone().id, filter, page: all, now: NOON }))
+  const zoneId = aZone().id
+  const query = { zoneId, filter, page: { page: 1, perPage: 50, ...page }, now: NOON }
+  return explain((db) => selectIdsOfPage(db, query))
 }
 
 describe('a list of a million hostnames', () => {
@@ -64,6 +64,15 @@ describe('a list of a million hostnames', () => {
   })
 })
 
+describe('the names below a name', () => {
+  it('are found by one step into an index', async () => {
+    const query = { zoneId: aZone().id, name: 'com.customer' }
+    expect(await explain((db) => selectNameBelow(db, query))).toContain(
+      'custom_hostnames_by_reversed_name (zone_id=? AND reversed_name>? AND reversed_name<?)',
+    )
+  })
+})
+
 describe('a hold', () => {
   it('is found for a name by a few look-ups of its ancestors', async () => {
     const name = parseHostname('a.b.customer.com')
@@ -72,9 +81,10 @@ describe('a hold', () => {
     )
   })
 
-  it('finds names by walking an index that holds nothing else', async () => {
-    expect(await explain((db) => selectNamesAfter(db, 'a'))).toBe(
-      'SEARCH custom_hostnames USING COVERING INDEX custom_hostnames_by_name (hostname>?)',
+  it('finds what it covers by a step into an index for each zone', async () => {
+    const query = { zoneId: aZone().id, name: 'com.customer', after: { name: 'x', id: 'y' } }
+    expect(await explain((db) => selectBelow(db, query))).toMatch(
+      /custom_hostnames_by_reversed_name \(zone_id=\? AND reversed_name>\? AND reversed_name<\?\)/,
     )
   })
 })
