@@ -17,7 +17,7 @@ export interface ApiClientOptions {
 }
 
 export interface ApiRequest<Result> {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** From the slash after `/client/v4` on. */
   path: string
   query?: Record<string, string | undefined>

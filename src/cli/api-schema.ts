@@ -66,3 +66,14 @@ export const EVENT = z.object({
 })
 
 export type ApiEvent = z.infer<typeof EVENT>
+
+export const HOLD = z.object({
+  domain: z.string(),
+  reason: z.string().optional(),
+  include_subdomains: z.boolean(),
+  created_at: z.string(),
+  /** Absent while hostnames are being blocked. */
+  enforced_at: z.string().optional(),
+})
+
+export type ApiHold = z.infer<typeof HOLD>

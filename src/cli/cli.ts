@@ -6,6 +6,9 @@ import { addApiOptions } from './api-options.ts'
 import type { CliDeps } from './cli-deps.ts'
 import { CliError } from './cli-error.ts'
 import { EXIT_CODES, renderExitCodes, type ExitKind } from './exit-codes.ts'
+import { addHoldsAdd } from './holds-add.ts'
+import { addHoldsList } from './holds-list.ts'
+import { addHoldsRemove } from './holds-remove.ts'
 import { addHostnamesAdd } from './hostnames-add.ts'
 import { addHostnamesEvents } from './hostnames-events.ts'
 import { addHostnamesList } from './hostnames-list.ts'
@@ -33,6 +36,7 @@ export function createCli(deps: CliDeps): Command {
     .addHelpText('after', `\n${renderExitCodes()}`)
   deps.processCommands?.(program)
   addHostnames(program, deps)
+  addHolds(program, deps)
   addSettings(program, deps)
   return program
 }
@@ -72,6 +76,16 @@ function addHostnames(program: Command, deps: CliDeps): void {
   for (const command of commands) {
     addApiOptions(command.option('--zone <zone>', 'name or id (default: the only zone)'))
   }
+}
+
+function addHolds(program: Command, deps: CliDeps): void {
+  const holds = program.command('holds').description('held domains: add, list, remove')
+  const commands = [
+    addHoldsAdd(holds, deps),
+    addHoldsList(holds, deps),
+    addHoldsRemove(holds, deps),
+  ]
+  for (const command of commands) addApiOptions(command)
 }
 
 function describe(error: unknown): { kind: ExitKind; lines: string[] } {

@@ -3,7 +3,7 @@ export const EXIT_CODES = {
   ok: { code: 0, meaning: 'done' },
   failed: { code: 1, meaning: 'failed, or refused by the API' },
   usage: { code: 2, meaning: 'wrong command, argument or option' },
-  notFound: { code: 3, meaning: 'no such hostname or zone' },
+  notFound: { code: 3, meaning: 'no such hostname, zone or hold' },
   notAllowed: { code: 4, meaning: 'token missing, wrong, or not allowed to do this' },
   unreachable: { code: 5, meaning: 'the API cannot be reached' },
   timedOut: { code: 6, meaning: 'what --wait waited for has not happened in time' },

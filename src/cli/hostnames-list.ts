@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import { z } from 'zod'
 
 import { HOSTNAME, type ApiHostname } from './api-schema.ts'
 import type { CliDeps } from './cli-deps.ts'
+import { collectPages } from './collect-pages.ts'
 import { hostnamesPath } from './find-hostname.ts'
 import { parseLimit } from './limit-option.ts'
 import { openSession, type Session, type ZoneOptions } from './session.ts'
@@ -31,9 +31,6 @@ const COLUMNS: readonly Column<ApiHostname>[] = [
   { title: 'EXPIRES', text: ({ ssl }) => ssl?.expires_on?.slice(0, 10) ?? '-' },
 ]
 
-const LARGEST_PAGE = 1000
-const SMALLEST_PAGE = 5
-
 /** `custos hostnames list` */
 export function addHostnamesList(hostnames: Command, deps: CliDeps): Command {
   return hostnames
@@ -48,7 +45,13 @@ export function addHostnamesList(hostnames: Command, deps: CliDeps): Command {
 
 async function list(deps: CliDeps, options: ListOptions): Promise<void> {
   const session = await openSession(deps, options)
-  const { items, raw, total } = await collect(session, options)
+  const { contains, status: hostname_status, sslStatus: ssl_status, limit } = options
+  const { items, raw, total } = await collectPages(session.api, {
+    path: hostnamesPath(session.zone),
+    query: { 'hostname.contain': contains, hostname_status, ssl_status },
+    item: HOSTNAME,
+    limit,
+  })
   session.print(raw, () => render(items, session))
   if (total > items.length) session.report(`${items.length} of ${total}: --limit shows more`)
 }
@@ -56,34 +59,4 @@ async function list(deps: CliDeps, options: ListOptions): Promise<void> {
 function render(items: readonly ApiHostname[], { zone, table }: Session): string {
   if (items.length === 0) return `No custom hostnames in zone ${zone.name}\n`
   return renderTable(items, COLUMNS, table)
-}
-
-interface Collected {
-  items: ApiHostname[]
-  raw: unknown[]
-  total: number
-}
-
-async function collect({ api, zone }: Session, options: ListOptions): Promise<Collected> {
-  const { limit } = options
-  const perPage = Math.min(Math.max(limit, SMALLEST_PAGE), LARGEST_PAGE)
-  const found: Collected = { items: [], raw: [], total: 0 }
-  for (let page = 1; found.items.length < limit; page++) {
-    const answer = await api.call({
-      path: hostnamesPath(zone),
-      query: {
-        page: String(page),
-        per_page: String(perPage),
-        'hostname.contain': options.contains,
-        hostname_status: options.status,
-        ssl_status: options.sslStatus,
-      },
-      schema: z.array(HOSTNAME),
-    })
-    found.items.push(...answer.result)
-    found.raw.push(...z.array(z.unknown()).parse(answer.raw))
-    found.total = answer.total ?? found.items.length
-    if (answer.result.length < perPage) break
-  }
-  return { ...found, items: found.items.slice(0, limit), raw: found.raw.slice(0, limit) }
 }

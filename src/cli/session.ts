@@ -11,10 +11,9 @@ export interface ZoneOptions extends ApiOptions {
   zone?: string
 }
 
-/** What a command within a zone works with. */
-export interface Session {
+/** What a command works with that talks to the API. */
+export interface ApiSession {
   api: ApiClient
-  zone: ApiZone
   table: TableOptions
   deps: CliDeps
   /** Prints `raw` as JSON where that was asked for, else the text for people. */
@@ -23,12 +22,19 @@ export interface Session {
   report(line: string): void
 }
 
+/** The same within a zone. */
+export interface Session extends ApiSession {
+  zone: ApiZone
+}
+
 export async function openSession(deps: CliDeps, options: ZoneOptions): Promise<Session> {
-  const api = connect(deps, options)
-  const zone = await findZone(api, options.zone)
+  const session = openApi(deps, options)
+  return { ...session, zone: await findZone(session.api, options.zone) }
+}
+
+export function openApi(deps: CliDeps, options: ApiOptions): ApiSession {
   return {
-    api,
-    zone,
+    api: connect(deps, options),
     deps,
     table: { output: deps.stdout, paint: createPaint(deps.stdout, deps.env) },
     print(raw, human) {

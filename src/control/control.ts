@@ -5,6 +5,7 @@ import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
 import { caLimitsOf, UNLIMITED, type CaLimits } from '#domain/ca-limits.ts'
 import type { Certificate } from '#domain/certificate.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { renderMetrics, type Metrics, type MetricSnapshot } from '#lib/metrics.ts'
@@ -27,6 +28,7 @@ import { startAuthoritativeServer, type AuthoritativeServer } from './dns/author
 import { createStoreDcvRecords } from './dns/authoritative/store-dcv-records.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
+import { startHoldEnforcement, type HoldEnforcement } from './lifecycle/holds.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
@@ -77,7 +79,7 @@ export const ROOTS_FILE = 'local-ca.pem'
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
-  const { publisher, lifecycle } = await startLoops(options, started)
+  const { publisher, lifecycle, holds } = await startLoops(options, started)
   const api = await createApi({
     ...options,
     settings: {
@@ -94,6 +96,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       wake: () => {
         publisher.wake()
         lifecycle.wake()
+        holds.wake()
       },
     },
     metrics: async () =>
@@ -116,7 +119,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
 async function startLoops(
   options: ControlOptions,
   started: AsyncDisposableStack,
-): Promise<{ publisher: Publisher; lifecycle: Lifecycle }> {
+): Promise<{ publisher: Publisher; lifecycle: Lifecycle; holds: HoldEnforcement }> {
   const { config, store, directory, sealer, clock, random, log, metrics } = options
   const { inspector, inspectAsCa } = lookersOf(options)
   const issuer = await openIssuer(options, inspectAsCa)
@@ -140,8 +143,14 @@ async function startLoops(
     startPublisher({ store, directory, clock, random, log, onPublished, onLoss }),
   )
   started.use(startTicketKeyRotation({ directory, sealer, clock, random, log }))
+  const writing = {
+    removeAnswers: (before: CustomHostname, after: CustomHostname) =>
+      publisher.removeAnswers(before, after),
+    onFact: () => publisher.wake(),
+  }
   const worker = createHostnameWorker({
     ...options,
+    ...writing,
     deployments,
     issuers,
     budget: createLedger({ store, clock, metrics, cas: [issuer.name], limitsOf }),
@@ -153,14 +162,13 @@ async function startLoops(
       dnsServer?.forget()
       return publisher.putAnswers(record)
     },
-    removeAnswers: (before, after) => publisher.removeAnswers(before, after),
     publishNow: (id) => publisher.publishNow(id),
-    onFact: () => publisher.wake(),
     defaultCnameTarget: config.firstZone.cnameTarget,
   })
+  const holds = started.use(startHoldEnforcement({ store, clock, log, ...writing }))
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
-  return { publisher, lifecycle }
+  return { publisher, lifecycle, holds }
 }
 
 /** The built-in CA is ours; others publish their limits, or are expected to have some. */

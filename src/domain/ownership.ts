@@ -51,7 +51,10 @@ export function advanceOwnership(
     case 'moved-away':
       return ownership.state === 'verified' ? moved([event.reason], now) : ownership
     case 'blocked':
-      return { state: 'blocked', since: now, reason: event.reason }
+      // What is deleted has given its name up: another record of the zone may have it.
+      return ownership.state === 'deleted'
+        ? ownership
+        : { state: 'blocked', since: now, reason: event.reason }
     case 'restart':
       return ownership.state === 'verified' ? ownership : newOwnership(now)
     default:

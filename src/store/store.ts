@@ -1,5 +1,6 @@
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { Hold, NewHold } from '#domain/hold.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { RateLimit } from '#domain/rate-limit.ts'
 import type { HostnameStatus, SslStatus } from '#domain/status.ts'
@@ -23,6 +24,7 @@ export interface Store extends AsyncDisposable {
   readonly timeline: TimelineStore
   readonly budget: BudgetStore
   readonly secrets: SecretStore
+  readonly holds: HoldStore
   /** Waits for running calls, then closes. Idempotent. */
   close(): Promise<void>
 }
@@ -58,6 +60,11 @@ export interface HostnameStore {
   list(zoneId: string, filter: HostnameFilter, page: Page): Promise<PageOf<CustomHostname>>
   /** Every hostname, for `republish`, in batches, in order of id. */
   all(options?: { batchSize?: number }): AsyncIterable<CustomHostname[]>
+  /**
+   * Every zone's hostnames that a hold covers, in batches. Each read is short and holds up no writer:
+   * of what is written meanwhile some is among them and some is not.
+   */
+  allCoveredBy(hold: Pick<NewHold, 'domain' | 'includeSubdomains'>): AsyncIterable<CustomHostname[]>
   count(zoneId: string): Promise<number>
   /** Whether the zone has a name that ends with `.${hostname}`, whatever became of its record. */
   hasNameBelow(zoneId: string, hostname: Hostname): Promise<boolean>
@@ -269,6 +276,23 @@ export interface SecretStore {
    * @returns what is stored after the call: of two first writers both get the same
    */
   putIfAbsent(name: string, value: Uint8Array): Promise<Uint8Array>
+}
+
+/** Held domains: at most one hold a domain. */
+export interface HoldStore {
+  /** Creates the domain's hold or replaces it: unenforced either way. @returns it as it is stored */
+  put(hold: NewHold, now: number): Promise<Hold>
+  /** @returns false where there is none */
+  remove(domain: Hostname): Promise<boolean>
+  find(domain: Hostname): Promise<Hold | undefined>
+  /** The nearest hold that covers the name: its own, or a parent's that includes subdomains. */
+  findCovering(hostname: Hostname): Promise<Hold | undefined>
+  /** In order of domain. */
+  list(page: Page): Promise<PageOf<Hold>>
+  /** Of those that hostnames are still to be blocked for, the one put first. */
+  findUnenforced(): Promise<Hold | undefined>
+  /** All that was there is blocked, unless the hold was put again meanwhile or is gone. */
+  noteEnforced(hold: Hold, now: number): Promise<void>
 }
 
 export type StoreErrorKind =

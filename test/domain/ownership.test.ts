@@ -82,7 +82,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
     'not-proved': SAME,
     lapsed: SAME,
     'moved-away': SAME,
-    blocked: BLOCKED,
+    blocked: SAME,
     restart: ANEW,
   },
   blocked: {

@@ -3,6 +3,7 @@ import { describe } from 'vitest'
 import { budgetContract } from './contract/budget.ts'
 import { certificatesContract } from './contract/certificates.ts'
 import { concurrencyContract } from './contract/concurrency.ts'
+import { holdsContract } from './contract/holds.ts'
 import { hostnameListContract } from './contract/hostname-list.ts'
 import { hostnamesContract } from './contract/hostnames.ts'
 import { leasesContract } from './contract/leases.ts'
@@ -25,6 +26,7 @@ export function storeContract(name: string, open: OpenStore): void {
     timelineContract(open)
     budgetContract(open)
     secretsContract(open)
+    holdsContract(open)
     concurrencyContract(open)
     lifetimeContract(open)
   })

@@ -6,6 +6,7 @@ import type { Issuer } from '#control/ca/issuer.ts'
 import { createIssuers } from '#control/ca/issuers.ts'
 import { UNLIMITED } from '#control/lifecycle/budget.ts'
 import { startDeployments } from '#control/lifecycle/deployments.ts'
+import { startHoldEnforcement, type HoldEnforcement } from '#control/lifecycle/holds.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { createOutages } from '#control/lifecycle/outages.ts'
@@ -51,6 +52,7 @@ export interface ControlPlane extends AsyncDisposable {
   edgeDirectory: EdgeDirectory
   publisher: Publisher
   lifecycle: Lifecycle
+  holds: HoldEnforcement
   /** How many answers the directory holds. */
   answers(): number
   /** Stores the record in the zone of `aZone()` and begins with it, as the API does. */
@@ -88,9 +90,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ...(leafLifetimeMs === undefined ? {} : { leafLifetimeMs }),
     ...(authorizationReuseMs === undefined ? {} : { authorizationReuseMs }),
   })
-  const worker = createHostnameWorker({
-    ...common,
+  const writing = {
     store,
+    ...common,
+    removeAnswers: (before: CustomHostname, after: CustomHostname) =>
+      publisher.removeAnswers(before, after),
+    onFact: () => publisher.wake(),
+  }
+  const worker = createHostnameWorker({
+    ...writing,
     deployments,
     issuers: createIssuers([options.issuer?.(built) ?? built]),
     budget: UNLIMITED,
@@ -100,11 +108,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     sealer,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => publisher.putAnswers(record),
-    removeAnswers: (before, after) => publisher.removeAnswers(before, after),
     publishNow: (id) => publisher.publishNow(id),
-    onFact: () => publisher.wake(),
     defaultCnameTarget: undefined,
   })
+  const holds = stack.use(startHoldEnforcement(writing))
   const lifecycle = stack.use(startLifecycle({ store, worker, ...common }))
 
   const owned = stack.move()
@@ -114,6 +121,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     edgeDirectory,
     publisher,
     lifecycle,
+    holds,
     answers() {
       using file = new DatabaseSync(path)
       return Number(file.prepare('SELECT count(*) AS count FROM answer').get()?.['count'])

@@ -15,7 +15,8 @@ const NO_RETRY = { 'x-should-retry': 'false' } as const
 
 /**
  * Every error that the API gives: HTTP status, code and message (spec section 1.9). Codes from 10400
- * on are our own, for what the specification has no code for: 10000 + the HTTP status.
+ * on are our own, for what the specification has no code for: 10000 + the HTTP status, or 11000 + it
+ * where that is taken.
  */
 export const API_ERRORS = {
   'body-invalid': {
@@ -262,6 +263,16 @@ export const API_ERRORS = {
     code: 10409,
     message: 'The zone still has custom hostnames. Delete them first.',
     headers: NO_RETRY,
+  },
+  'held-domain-invalid': {
+    status: 400,
+    code: 11400,
+    message: 'Invalid held domain: :reason. Check your input and try again.',
+  },
+  'held-domain-not-found': {
+    status: 404,
+    code: 11404,
+    message: 'The domain is not held.',
   },
   'body-too-large': {
     status: 413,

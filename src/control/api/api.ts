@@ -10,6 +10,7 @@ import { documentationRoutes, registerDocument } from './documentation.ts'
 import { answerClientError, createErrorHandler, pathOf, sendError } from './error-handler.ts'
 import { fallbackOriginRoutes } from './fallback-origin-routes.ts'
 import { createGuard } from './guard.ts'
+import { heldDomainRoutes } from './held-domain-routes.ts'
 import { hostnameEventRoutes } from './hostname-event-routes.ts'
 import { compileValidator } from './input-error.ts'
 import { acceptJsonOnly } from './json-body.ts'
@@ -21,6 +22,8 @@ import { zoneRoutes } from './zone-routes.ts'
 /** A whole request, head and body, must be here by then: a slow client holds nothing for longer. */
 const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
+/** A name of 253 characters and what is too long for one, so that its own error says so. */
+const MAX_PARAM_LENGTH = 300
 
 /**
  * The control plane's HTTP face, not yet listening (see `listenApi`): `/client/v4` behind a token;
@@ -37,6 +40,7 @@ export async function createApi(deps: ApiDependencies): Promise<FastifyInstance>
     genReqId: () => deps.random.uuid(),
     clientErrorHandler: answerClientError,
     frameworkErrors: handleError,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
   const routes = createRouteTable(app)
   app.setErrorHandler(handleError)
@@ -62,6 +66,7 @@ async function clientV4(scope: FastifyInstance, deps: ApiDependencies): Promise<
   zoneDetailRoutes(app, deps)
   fallbackOriginRoutes(app, deps)
   customHostnameRoutes(app, deps)
+  heldDomainRoutes(app, deps)
   hostnameEventRoutes(app, deps)
 }
 

@@ -1,29 +1,24 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { KEY_ALGORITHMS } from '#domain/certificate.ts'
 import { chainDueAt, chainOf, isDue, type CustomHostname } from '#domain/custom-hostname.ts'
+import { HELD } from '#domain/hold.ts'
 import type { OwnershipEvent } from '#domain/ownership.ts'
-import { sslStatus, hostnameStatus } from '#domain/status.ts'
-import type { Logger } from '#lib/log.ts'
-import type { Store, HostnameChange } from '#store/store.ts'
+import type { HostnameChange } from '#store/store.ts'
 
 import { applyOutcome, applyOwnership } from './apply.ts'
 import type { Deployments } from './deployments.ts'
+import { isHeld } from './holds.ts'
 import { takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
-import { isRunOut, newRenewalProblem } from './retirement.ts'
+import { isRunOut } from './retirement.ts'
 import { listOthers, moveRivals, rivalTargetsOf } from './rivals.ts'
 import type { StepDependencies } from './step.ts'
+import { writeRecord, type WriteDependencies } from './write-record.ts'
 
-export interface HostnameWorkerOptions extends StepDependencies {
-  store: Store
+export interface HostnameWorkerOptions extends StepDependencies, WriteDependencies {
   deployments: Deployments
-  log: Logger
-  /** There are new outbox rows. */
-  onFact: () => void
   /** Publishes the record at once. */
   publishNow(id: string): Promise<boolean>
-  /** Removes the answers that are not wanted any more. */
-  removeAnswers(before: CustomHostname, after: CustomHostname): Promise<void>
   /** Where a zone's customers point their names, unless the zone says otherwise. */
   defaultCnameTarget: string | undefined
 }
@@ -33,7 +28,8 @@ const FIRST_DEPLOYMENT_MS = 3_000
 
 /**
  * Works on one hostname: its ownership and each of its chains side by side, step after step, until
- * nothing is due. Each step's outcome is written before the next is begun.
+ * nothing is due. Each step's outcome is written before the next is begun. A name that is held gets
+ * none of it: no look, no order.
  */
 export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
   return {
@@ -42,6 +38,7 @@ export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
         const record = await options.store.hostnames.find(id)
         if (!record || signal.aborted || !isDue(record, options.clock.now())) return
         const job: Job = { id, signal, options, known: once(() => untilKnown(record, options)) }
+        if (await isHeld(record, options.store)) return void (await block(job))
         const chains = KEY_ALGORITHMS.map((algorithm) => workOnChain(job, algorithm, opened))
         await allSettled([workOnOwnership(job), ...chains])
       }
@@ -87,6 +84,10 @@ async function retireIfGone(record: CustomHostname, job: Job): Promise<void> {
   )
 }
 
+async function block(job: Job): Promise<void> {
+  await write(job, (current) => applyOwnership(current, HELD, job.options.clock.now()))
+}
+
 async function workOnOwnership(job: Job): Promise<void> {
   const { options, signal, id } = job
   const record = await options.store.hostnames.find(id)
@@ -98,8 +99,11 @@ async function workOnOwnership(job: Job): Promise<void> {
     return
   }
   if (ownership.state !== 'pending' || ownership.nextAt > now) return
-  const event = await inspectOwnership(record, job)
+  const found = await inspectOwnership(record, job)
   if (signal.aborted) return
+  // Looking takes seconds: a hold may have come meanwhile, and an edit undone what it blocked.
+  const isTooLate = found.type === 'proved' && (await isHeld(record, options.store))
+  const event = isTooLate ? HELD : found
   await write(job, (current) => applyOwnership(current, event, options.clock.now()))
   if (event.type === 'proved') await moveRivals(record, options)
 }
@@ -143,36 +147,8 @@ async function untilKnown(record: CustomHostname, options: HostnameWorkerOptions
 }
 
 /** @returns the record as it was written; undefined where nothing was */
-async function write(job: Job, change: HostnameChange): Promise<CustomHostname | undefined> {
-  const { store, log, clock, onFact, removeAnswers } = job.options
-  let before: CustomHostname | undefined
-  const after = await store.hostnames.update(job.id, (current) => {
-    before = current
-    return change(current)
-  })
-  if (!after || !before || after === before) return undefined
-  if (after.deployment.serial > before.deployment.serial) onFact()
-  // What cannot be removed now expires by itself.
-  await removeAnswers(before, after).catch(() => {})
-  tell({ before, after }, { log, now: clock.now() })
-  return after
-}
-
-/** An operator learns of each change of state, and of a renewal that does not get on, once. */
-function tell(
-  { before, after }: { before: CustomHostname; after: CustomHostname },
-  { log, now }: { log: Logger; now: number },
-): void {
-  const { hostname, id: hostnameId } = after
-  const trouble = newRenewalProblem(before, after)
-  if (trouble) {
-    const expires = new Date(trouble.notAfter).toISOString()
-    log.warn({ hostname, hostnameId, ...trouble, expires }, 'renewal does not get on')
-  }
-  const statuses = { status: hostnameStatus(after), sslStatus: sslStatus(after, now) }
-  const isSame =
-    statuses.status === hostnameStatus(before) && statuses.sslStatus === sslStatus(before, now)
-  if (!isSame) log.info({ hostname, hostnameId, ...statuses }, 'hostname changed state')
+function write({ id, options }: Job, change: HostnameChange): Promise<CustomHostname | undefined> {
+  return writeRecord({ id, change }, options)
 }
 
 /** Waits for all, then rejects with the first failure: no work goes on behind a failed job. */

@@ -1,6 +1,7 @@
 import type { Kysely, SelectQueryBuilder } from 'kysely'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { NewHold } from '#domain/hold.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import { timelineOf } from '#domain/timeline-of.ts'
 import { SYSTEM } from '#domain/timeline.ts'
@@ -18,6 +19,7 @@ import {
   type WriteOptions,
 } from '../store.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
+import { coveredRows } from './covered-rows.ts'
 import {
   fromRow,
   RECORD_COLUMNS,
@@ -86,6 +88,14 @@ export class SqlHostnameStore implements HostnameStore {
       if (!last) return
       yield this.#readable(rows)
       after = last.id
+    }
+  }
+
+  async *allCoveredBy(
+    hold: Pick<NewHold, 'domain' | 'includeSubdomains'>,
+  ): AsyncGenerator<CustomHostname[]> {
+    for await (const rows of coveredRows(this.#database, hold)) {
+      if (rows.length > 0) yield this.#readable(rows)
     }
   }
 

@@ -5,6 +5,7 @@ import type { Sealer } from '#lib/sealing.ts'
 import type { Store } from '../store.ts'
 import { SqlBudgetStore } from './budget-store.ts'
 import { SqlCertificateStore } from './certificate-store.ts'
+import { SqlHoldStore } from './hold-store.ts'
 import { SqlHostnameStore } from './hostname-store.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/migrations.ts'
@@ -63,6 +64,7 @@ class SqlStore implements Store {
   readonly timeline: SqlTimelineStore
   readonly budget: SqlBudgetStore
   readonly secrets: SqlSecretStore
+  readonly holds: SqlHoldStore
   readonly #database: SqlDatabase
 
   constructor(
@@ -77,6 +79,7 @@ class SqlStore implements Store {
     this.budget = new SqlBudgetStore(database)
     this.timeline = new SqlTimelineStore(database, { log })
     this.secrets = new SqlSecretStore(database, sealer)
+    this.holds = new SqlHoldStore(database)
   }
 
   close(): Promise<void> {

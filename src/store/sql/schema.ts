@@ -15,6 +15,7 @@ export interface Schema {
   timeline: TimelineTable
   rate_buckets: RateBucketTable
   secrets: SecretTable
+  holds: HoldTable
 }
 
 export interface SchemaHistoryTable {
@@ -132,4 +133,14 @@ export interface RateBucketTable {
 export interface SecretTable {
   name: string
   sealed: Uint8Array
+}
+
+export interface HoldTable {
+  domain: string
+  reason: string | null
+  include_subdomains: number
+  created_at: number
+  updated_at: number
+  /** Null while hostnames that are there are still being blocked. */
+  enforced_at: number | null
 }

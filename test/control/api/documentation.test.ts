@@ -55,6 +55,8 @@ describe('the OpenAPI document', () => {
           (each) => `${each} ${zone}/custom_hostnames/fallback_origin`,
         ),
         ...['GET', 'PATCH', 'DELETE'].map((method) => `${method} ${hostname}`),
+        'GET /client/v4/held_domains',
+        ...['GET', 'PUT', 'DELETE'].map((each) => `${each} /client/v4/held_domains/{domain}`),
         `GET ${hostname}/events`,
       ].toSorted(),
     )
@@ -84,7 +86,7 @@ describe('the OpenAPI document', () => {
 
   it('describes each body', () => {
     const withBody = operations().filter(({ method }) => ['post', 'put', 'patch'].includes(method))
-    expect(withBody).toHaveLength(6)
+    expect(withBody).toHaveLength(7)
     for (const { requestBody } of withBody) {
       expect(requestBody?.content['application/json']?.schema).toBeDefined()
     }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { applyOutcome, applyOwnership } from '#control/lifecycle/apply.ts'
 import type { StepOutcome } from '#control/lifecycle/step.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
+import { HELD } from '#domain/hold.ts'
 import { MAX_DCV_ATTEMPTS } from '#domain/validation.ts'
 import {
   aCertificate,
@@ -91,6 +92,7 @@ describe('applyOutcome', () => {
     }
     expect(applyOutcome(record, { keyAlgorithm: 'ecdsa', outcome, now })).toBeUndefined()
     expect(applyOwnership(record, { type: 'proved', by: 'http', serial: 0 }, now)).toBeUndefined()
+    expect(applyOwnership(record, HELD, now)).toBeUndefined()
   })
 })
 

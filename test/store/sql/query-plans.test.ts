@@ -3,7 +3,10 @@ import { join } from 'node:path'
 import { sql, type Kysely, type SelectQueryBuilder } from 'kysely'
 import { describe, expect, it } from 'vitest'
 
+import { parseHostname } from '#domain/hostname.ts'
 import { createSealer } from '#lib/sealing.ts'
+import { selectBelow } from '#store/sql/covered-rows.ts'
+import { selectCovering } from '#store/sql/hold-store.ts'
 import { selectIdsOfPage } from '#store/sql/hostname-list.ts'
 import { selectNameBelow } from '#store/sql/hostname-store.ts'
 import { createSqlStore } from '#store/sql/open-sql-store.ts'
@@ -66,6 +69,22 @@ describe('the names below a name', () => {
     const query = { zoneId: aZone().id, name: 'com.customer' }
     expect(await explain((db) => selectNameBelow(db, query))).toContain(
       'custom_hostnames_by_reversed_name (zone_id=? AND reversed_name>? AND reversed_name<?)',
+    )
+  })
+})
+
+describe('a hold', () => {
+  it('is found for a name by a few look-ups of its ancestors', async () => {
+    const name = parseHostname('a.b.customer.com')
+    expect(await explain((db) => selectCovering(db, name))).toMatch(
+      /INDEX \w*holds_1 \(domain=\?\)/,
+    )
+  })
+
+  it('finds what it covers by a step into an index for each zone', async () => {
+    const query = { zoneId: aZone().id, name: 'com.customer', after: { name: 'x', id: 'y' } }
+    expect(await explain((db) => selectBelow(db, query))).toMatch(
+      /custom_hostnames_by_reversed_name \(zone_id=\? AND reversed_name>\? AND reversed_name<\?\)/,
     )
   })
 })

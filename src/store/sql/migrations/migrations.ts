@@ -5,6 +5,7 @@ import { certificateAuthority } from './0003-certificate-authority.ts'
 import { timeline } from './0004-timeline.ts'
 import { rateBuckets } from './0005-rate-buckets.ts'
 import { namesBelow } from './0006-names-below.ts'
+import { holds } from './0007-holds.ts'
 
 /** In order; the first makes version 1. Never edit one that was released: add another. */
 export const migrations: readonly Migration[] = [
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   timeline,
   rateBuckets,
   namesBelow,
+  holds,
 ]

@@ -1,0 +1,85 @@
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { HELD, type Hold } from '#domain/hold.ts'
+import { Alarm } from '#lib/alarm.ts'
+import type { Store } from '#store/store.ts'
+
+import { applyOwnership } from './apply.ts'
+import { writeRecord, type WriteDependencies } from './write-record.ts'
+
+/**
+ * Blocks what is there already when a domain is held, in every zone. What comes later the lifecycle
+ * blocks before it does anything else with it.
+ *
+ * A hold stays unenforced in the store until all is blocked, so that a process that dies half way
+ * leaves the rest to the next one. Any number of processes may do it at once.
+ */
+export interface HoldEnforcement extends AsyncDisposable {
+  /** A hold may have been put. */
+  wake(): void
+  /** Ends what is under way at its next wait. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Whether a hold covers the hostname now. */
+export async function isHeld({ hostname }: CustomHostname, store: Store): Promise<boolean> {
+  return (await store.holds.findCovering(hostname)) !== undefined
+}
+
+/** Other control processes, that may have died since, take holds too: look at least this often. */
+const LOOK_MS = 5_000
+const AFTER_FAILURE_MS = 1_000
+/** Records written side by side: they share their commits. */
+const AT_ONCE = 50
+
+export function startHoldEnforcement(options: WriteDependencies): HoldEnforcement {
+  const { store, clock, log } = options
+  const closing = new AbortController()
+  const alarm = new Alarm(clock)
+  const run = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      try {
+        const hold = await store.holds.findUnenforced()
+        if (hold) await enforce(hold, options, closing.signal)
+        else await alarm.sleep(LOOK_MS)
+      } catch (error) {
+        if (closing.signal.aborted) return
+        log.error({ err: error }, 'cannot block what is held, will retry')
+        await clock.sleep(AFTER_FAILURE_MS, closing.signal).catch(() => {})
+      }
+    }
+  }
+  const running = run()
+  const close = async (): Promise<void> => {
+    closing.abort(new DOMException('closing', 'AbortError'))
+    alarm.wake()
+    await running
+  }
+  return { wake: () => alarm.wake(), close, [Symbol.asyncDispose]: close }
+}
+
+async function enforce(hold: Hold, deps: WriteDependencies, signal: AbortSignal): Promise<void> {
+  const { store, clock, log } = deps
+  let count = 0
+  for await (const records of store.hostnames.allCoveredBy(hold)) {
+    for (let start = 0; start < records.length; start += AT_ONCE) {
+      signal.throwIfAborted()
+      const batch = records.slice(start, start + AT_ONCE)
+      const blocked = await Promise.all(batch.map((record) => block(record, deps)))
+      count += blocked.filter(Boolean).length
+    }
+    signal.throwIfAborted()
+  }
+  await store.holds.noteEnforced(hold, clock.now())
+  log.info({ domain: hold.domain, count }, 'domain held: its hostnames are blocked')
+}
+
+/** The hold may have been removed, or put otherwise, since the record was found. */
+async function block(record: CustomHostname, deps: WriteDependencies): Promise<boolean> {
+  const { store, clock } = deps
+  if (record.ownership.state === 'blocked' || !(await isHeld(record, store))) return false
+  const written = await writeRecord(
+    { id: record.id, change: (current) => applyOwnership(current, HELD, clock.now()) },
+    deps,
+  )
+  return written?.ownership.state === 'blocked'
+}

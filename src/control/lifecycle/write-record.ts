@@ -1,0 +1,56 @@
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { hostnameStatus, sslStatus } from '#domain/status.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { HostnameChange, Store } from '#store/store.ts'
+
+import { newRenewalProblem } from './retirement.ts'
+
+export interface WriteDependencies {
+  store: Store
+  clock: Clock
+  log: Logger
+  /** There are new outbox rows. */
+  onFact: () => void
+  /** Removes the answers that are not wanted any more. */
+  removeAnswers(before: CustomHostname, after: CustomHostname): Promise<void>
+}
+
+/**
+ * Changes a record and does what goes with it: publishes, takes answers back, tells the operator.
+ *
+ * @returns the record as it was written; undefined where nothing was
+ */
+export async function writeRecord(
+  { id, change }: { id: string; change: HostnameChange },
+  { store, log, clock, onFact, removeAnswers }: WriteDependencies,
+): Promise<CustomHostname | undefined> {
+  let before: CustomHostname | undefined
+  const after = await store.hostnames.update(id, (current) => {
+    before = current
+    return change(current)
+  })
+  if (!after || !before || after === before) return undefined
+  if (after.deployment.serial > before.deployment.serial) onFact()
+  // What cannot be removed now expires by itself.
+  await removeAnswers(before, after).catch(() => {})
+  tell({ before, after }, { log, now: clock.now() })
+  return after
+}
+
+/** An operator learns of each change of state, and of a renewal that does not get on, once. */
+function tell(
+  { before, after }: { before: CustomHostname; after: CustomHostname },
+  { log, now }: { log: Logger; now: number },
+): void {
+  const { hostname, id: hostnameId } = after
+  const trouble = newRenewalProblem(before, after)
+  if (trouble) {
+    const expires = new Date(trouble.notAfter).toISOString()
+    log.warn({ hostname, hostnameId, ...trouble, expires }, 'renewal does not get on')
+  }
+  const statuses = { status: hostnameStatus(after), sslStatus: sslStatus(after, now) }
+  const isSame =
+    statuses.status === hostnameStatus(before) && statuses.sslStatus === sslStatus(before, now)
+  if (!isSame) log.info({ hostname, hostnameId, ...statuses }, 'hostname changed state')
+}
