@@ -17,6 +17,7 @@ import {
   parseNameServer,
   parseOneOf,
   parsePemCertificates,
+  parsePrefix,
   parseSafeUrl,
   parseSecretKeys,
   parseServiceUrl,
@@ -59,6 +60,9 @@ export interface Config {
   /** `ip:port` each; empty: the system's. */
   dnsServers: readonly string[]
   validationHttpPort: number
+  validationTlsPort: number
+  /** CIDR each: where the edges have their addresses as the world sees them; empty: not known. */
+  edgePrefixes: readonly string[]
   /** Name under which DCV delegation answers, as shown in the API; undefined: no delegation. */
   dcvZone: string | undefined
   allowReservedTlds: boolean
@@ -138,6 +142,7 @@ export const SETTINGS = {
   CUSTOS_EDGE_CACHE_BYTES: { default: '256MiB', meaning: 'Hot bindings and contexts, a worker' },
   CUSTOS_EDGE_PUBLIC_HTTPS_PORT: { unset: 'as listened on', meaning: 'Port that redirects name' },
   CUSTOS_EDGE_DRAIN: { default: '30s', meaning: 'How long a stopping edge waits for requests' },
+  CUSTOS_EDGE_PREFIXES: { unset: 'none', meaning: 'CIDR,… public addresses of the edges' },
   CUSTOS_ORIGIN_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for origins' },
   CUSTOS_WORKERS: { unset: 'CPU cores', meaning: 'Edge worker processes' },
   CUSTOS_CONTROL: { default: '127.0.0.1:8787', meaning: 'Where API and dashboard listen' },
@@ -160,6 +165,7 @@ export const SETTINGS = {
   CUSTOS_LOCAL_CA_LEAF_LIFETIME: { default: '365d', meaning: 'Lifetime of its certificates' },
   CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'ip:port,… asked in look-ups' },
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
+  CUSTOS_VALIDATION_TLS_PORT: { default: '443', meaning: 'Port of TLS validation (tls-alpn-01)' },
   CUSTOS_DCV_ZONE: { unset: 'none', meaning: 'Name of the DCV delegation zone' },
   CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
   CUSTOS_LOG_LEVEL: { default: 'info', meaning: 'error, warn, info, debug or silent' },
@@ -246,6 +252,9 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
     dnsServers:
       of.optional('CUSTOS_DNS_SERVERS', (text) => parseList(text).map(parseNameServer)) ?? [],
     validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
+    validationTlsPort: of.value('CUSTOS_VALIDATION_TLS_PORT', (text) => parseInteger(text, PORT)),
+    edgePrefixes:
+      of.optional('CUSTOS_EDGE_PREFIXES', (text) => parseList(text).map(parsePrefix)) ?? [],
     dcvZone: of.optional('CUSTOS_DCV_ZONE', parseOperatorHostname),
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
