@@ -28,7 +28,9 @@ import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
 import { createChallengeCheck } from './validation/challenge-check.ts'
+import { createEdgePrefixes } from './validation/edge-prefixes.ts'
 import { createNetworkInspector } from './validation/network-inspector.ts'
+import { recursiveOnly } from './validation/recursive-only.ts'
 import { createWellKnownFetch } from './validation/well-known-fetch.ts'
 
 /** The control plane: API, lifecycle loop, CA, publisher. */
@@ -144,11 +146,14 @@ function lookersOf({ config, clock }: ControlOptions): {
   inspector: Inspector
   inspectAsCa: Inspector['inspectChallenge']
 } {
-  const resolver = createStubResolver({ servers: config.dnsServers })
+  const resolver = recursiveOnly(createStubResolver({ servers: config.dnsServers }))
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
+  const { validationTlsPort: tlsPort, dcvZone } = config
+  const isEdgeAddress = createEdgePrefixes(config.edgePrefixes)
+  const eyes = { resolver, fetchWellKnown, clock, tlsPort, dcvZone, isEdgeAddress }
   return {
-    inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),
-    inspectAsCa: createChallengeCheck({ fetchWellKnown, userAgent: CA_USER_AGENT }),
+    inspector: createNetworkInspector(eyes),
+    inspectAsCa: createChallengeCheck({ ...eyes, userAgent: CA_USER_AGENT }),
   }
 }
 

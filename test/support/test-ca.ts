@@ -12,6 +12,7 @@ import { parseHostname, type Hostname } from '#domain/hostname.ts'
 import type { Order } from '#domain/issuance.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemRandom } from '#lib/random.ts'
+import { fakeAuthority } from '#test/fake-authority.ts'
 import { fakeClock, type FakeClock } from '#test/fake-clock.ts'
 import { memorySecrets } from '#test/memory-secrets.ts'
 import { startWellKnownServer, type WellKnownServer } from '#test/well-known-server.ts'
@@ -57,9 +58,15 @@ export async function startTestCa(): Promise<TestCa> {
     response.statusCode = body === undefined ? 404 : 200
     response.end(body)
   })
-  const resolver = createStubResolver({ servers: [] })
+  const resolver = fakeAuthority({ resolver: createStubResolver({ servers: [] }) })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock: systemClock, port: site.port })
-  const inspectChallenge = createChallengeCheck({ fetchWellKnown, userAgent: 'Custos-CA' })
+  const inspectChallenge = createChallengeCheck({
+    resolver,
+    fetchWellKnown,
+    clock: systemClock,
+    tlsPort: 443,
+    userAgent: 'Custos-CA',
+  })
 
   const ca: TestCa = {
     site,
