@@ -17,6 +17,7 @@ import {
   parseNameServer,
   parseOneOf,
   parsePemCertificates,
+  parseRootServers,
   parseSafeUrl,
   parseSecretKeys,
   parseServiceUrl,
@@ -56,8 +57,10 @@ export interface Config {
   secretKeys: readonly Uint8Array[] | undefined
   firstZone: FirstZone
   ca: LocalCaConfig | AcmeCaConfig
-  /** `ip:port` each; empty: the system's. */
+  /** Recursive servers, `ip:port` each; empty: the system's. */
   dnsServers: readonly string[]
+  /** Root servers that look-ups begin at, `ip:port` each; empty: where the recursive servers say. */
+  dnsRoots: readonly string[]
   validationHttpPort: number
   /** Name under which DCV delegation answers, as shown in the API; undefined: no delegation. */
   dcvZone: string | undefined
@@ -158,7 +161,11 @@ export const SETTINGS = {
   CUSTOS_ACME_EAB_HMAC_KEY: { unset: 'none', meaning: 'External account binding: key in base64' },
   CUSTOS_ACME_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for the ACME CA' },
   CUSTOS_LOCAL_CA_LEAF_LIFETIME: { default: '365d', meaning: 'Lifetime of its certificates' },
-  CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'ip:port,… asked in look-ups' },
+  CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'Recursive servers, ip:port,…' },
+  CUSTOS_DNS_ROOTS: {
+    unset: 'ask recursive',
+    meaning: 'Root servers that look-ups begin at, ip:port,… or iana (those of the Internet)',
+  },
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
   CUSTOS_DCV_ZONE: { unset: 'none', meaning: 'Name of the DCV delegation zone' },
   CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
@@ -245,6 +252,7 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
     ca: readCaConfig(of, options),
     dnsServers:
       of.optional('CUSTOS_DNS_SERVERS', (text) => parseList(text).map(parseNameServer)) ?? [],
+    dnsRoots: of.optional('CUSTOS_DNS_ROOTS', parseRootServers) ?? [],
     validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
     dcvZone: of.optional('CUSTOS_DCV_ZONE', parseOperatorHostname),
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),

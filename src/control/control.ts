@@ -17,7 +17,7 @@ import type { Readiness } from './api/api-dependencies.ts'
 import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
-import { createStubResolver } from './dns/stub-resolver.ts'
+import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
@@ -139,11 +139,16 @@ async function startLoops(
 }
 
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
-function lookersOf({ config, clock }: ControlOptions): {
+function lookersOf({ config, clock, random }: ControlOptions): {
   inspector: Inspector
   inspectAsCa: Inspector['inspectChallenge']
 } {
-  const resolver = createStubResolver({ servers: config.dnsServers })
+  const resolver = createAuthoritativeResolver({
+    servers: config.dnsServers,
+    roots: config.dnsRoots,
+    clock,
+    random,
+  })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
   return {
     inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),
