@@ -18,6 +18,7 @@ import {
   parseOneOf,
   parsePemCertificates,
   parsePrefix,
+  parseRootServers,
   parseSafeUrl,
   parseSecretKeys,
   parseServiceUrl,
@@ -57,8 +58,10 @@ export interface Config {
   secretKeys: readonly Uint8Array[] | undefined
   firstZone: FirstZone
   ca: LocalCaConfig | AcmeCaConfig
-  /** `ip:port` each; empty: the system's. */
+  /** Recursive servers, `ip:port` each; empty: the system's. */
   dnsServers: readonly string[]
+  /** Root servers that look-ups begin at, `ip:port` each; empty: where the recursive servers say. */
+  dnsRoots: readonly string[]
   validationHttpPort: number
   validationTlsPort: number
   /** CIDR each: where the edges have their addresses as the world sees them; empty: not known. */
@@ -163,7 +166,11 @@ export const SETTINGS = {
   CUSTOS_ACME_EAB_HMAC_KEY: { unset: 'none', meaning: 'External account binding: key in base64' },
   CUSTOS_ACME_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for the ACME CA' },
   CUSTOS_LOCAL_CA_LEAF_LIFETIME: { default: '365d', meaning: 'Lifetime of its certificates' },
-  CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'ip:port,… asked in look-ups' },
+  CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'Recursive servers, ip:port,…' },
+  CUSTOS_DNS_ROOTS: {
+    unset: 'ask recursive',
+    meaning: 'Root servers that look-ups begin at, ip:port,… or iana (those of the Internet)',
+  },
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
   CUSTOS_VALIDATION_TLS_PORT: { default: '443', meaning: 'Port of TLS validation (tls-alpn-01)' },
   CUSTOS_DCV_ZONE: { unset: 'none', meaning: 'Name of the DCV delegation zone' },
@@ -251,6 +258,7 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
     ca: readCaConfig(of, options),
     dnsServers:
       of.optional('CUSTOS_DNS_SERVERS', (text) => parseList(text).map(parseNameServer)) ?? [],
+    dnsRoots: of.optional('CUSTOS_DNS_ROOTS', parseRootServers) ?? [],
     validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
     validationTlsPort: of.value('CUSTOS_VALIDATION_TLS_PORT', (text) => parseInteger(text, PORT)),
     edgePrefixes:

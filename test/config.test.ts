@@ -35,6 +35,7 @@ describe('defaults', () => {
       firstZone: { name: 'default', fallbackOrigin: undefined, cnameTarget: undefined },
       ca: { kind: 'local', leafLifetimeMs: 365 * 86_400_000 },
       dnsServers: [],
+      dnsRoots: [],
       validationHttpPort: 80,
       validationTlsPort: 443,
       edgePrefixes: [],
@@ -83,6 +84,7 @@ describe('each variable', () => {
       CUSTOS_CA: 'local',
       CUSTOS_LOCAL_CA_LEAF_LIFETIME: '10m',
       CUSTOS_DNS_SERVERS: '192.0.2.1, 127.0.0.1:5353,[2001:db8::1]:54,[::1]',
+      CUSTOS_DNS_ROOTS: '192.0.2.1,[2001:db8::1]:54',
       CUSTOS_VALIDATION_HTTP_PORT: '8080',
       CUSTOS_VALIDATION_TLS_PORT: '8443',
       CUSTOS_EDGE_PREFIXES: '192.0.2.0/24, 2001:DB8:0::/48,198.51.100.7',
@@ -113,6 +115,7 @@ describe('each variable', () => {
       },
       ca: { kind: 'local', leafLifetimeMs: 600_000 },
       dnsServers: ['192.0.2.1:53', '127.0.0.1:5353', '[2001:db8::1]:54', '[::1]:53'],
+      dnsRoots: ['192.0.2.1:53', '[2001:db8::1]:54'],
       validationHttpPort: 8080,
       validationTlsPort: 8443,
       edgePrefixes: ['192.0.2.0/24', '2001:db8::/48', '198.51.100.7/32'],
@@ -134,6 +137,13 @@ describe('each variable', () => {
     const older = Buffer.alloc(32, 'o').toString('base64url')
     const { secretKeys } = configOf({ CUSTOS_SECRET_KEY: `${SECRET}, ${older}` })
     expect(secretKeys?.map((key) => key[0])).toEqual([115, 111])
+  })
+
+  it('may name the Internet’s root servers by one word', () => {
+    const { dnsRoots } = configOf({ CUSTOS_DNS_ROOTS: 'iana' })
+    expect(dnsRoots).toHaveLength(26)
+    expect(dnsRoots).toContain('198.41.0.4:53')
+    expect(dnsRoots).toContain('[2001:503:ba3e::2:30]:53')
   })
 
   it('turns the admin listener off by that word', () => {
@@ -217,6 +227,7 @@ describe('a mistake', () => {
     ['CUSTOS_EDGE_CACHE_BYTES', 'lots', `${size}"lots"`],
     ['CUSTOS_EDGE_CACHE_BYTES', '1KiB', 'must be from 1MiB to 1TiB: received "1KiB"'],
     ['CUSTOS_DNS_SERVERS', 'ns1.example.net', `${nameServer}"ns1.example.net"`],
+    ['CUSTOS_DNS_ROOTS', 'icann', `${nameServer}"icann"`],
     ['CUSTOS_DNS_SERVERS', '1.1.1.1:0', `${nameServer}"1.1.1.1:0"`],
     [
       'CUSTOS_DNS_SERVERS',

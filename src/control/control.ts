@@ -18,7 +18,7 @@ import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
 import { createIssuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
-import { createStubResolver } from './dns/stub-resolver.ts'
+import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
@@ -30,7 +30,6 @@ import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
 import { createChallengeCheck } from './validation/challenge-check.ts'
 import { createEdgePrefixes } from './validation/edge-prefixes.ts'
 import { createNetworkInspector } from './validation/network-inspector.ts'
-import { recursiveOnly } from './validation/recursive-only.ts'
 import { createWellKnownFetch } from './validation/well-known-fetch.ts'
 
 /** The control plane: API, lifecycle loop, CA, publisher. */
@@ -142,11 +141,16 @@ async function startLoops(
 }
 
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
-function lookersOf({ config, clock }: ControlOptions): {
+function lookersOf({ config, clock, random }: ControlOptions): {
   inspector: Inspector
   inspectAsCa: Inspector['inspectChallenge']
 } {
-  const resolver = recursiveOnly(createStubResolver({ servers: config.dnsServers }))
+  const resolver = createAuthoritativeResolver({
+    servers: config.dnsServers,
+    roots: config.dnsRoots,
+    clock,
+    random,
+  })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
   const { validationTlsPort: tlsPort, dcvZone } = config
   const isEdgeAddress = createEdgePrefixes(config.edgePrefixes)

@@ -5,6 +5,7 @@ import ipaddr from 'ipaddr.js'
 
 import { FormError, quoteReceived } from './form-error.ts'
 import { SECRET_KEY_BYTES } from './sealing.ts'
+import { ROOT_SERVERS } from './root-servers.ts'
 
 /** The forms that settings have; each throws `FormError` with the rule and the value received. */
 
@@ -67,6 +68,11 @@ export function parsePrefix(text: string): string {
   throw new FormError(
     `must begin its network: received ${prefix}, which lies in ${network}/${length}`,
   )
+}
+
+/** Name servers, or `iana` for the root servers of the Internet. */
+export function parseRootServers(text: string): readonly string[] {
+  return text.toLowerCase() === 'iana' ? ROOT_SERVERS : parseList(text).map(parseNameServer)
 }
 
 /**

@@ -12,12 +12,14 @@ const PROGRAMS = {
   chromium: 'chromium',
   curl: 'curl',
   haproxy: 'haproxy',
+  knot: 'knotd',
   'nghttp2-client': 'h2load',
   nginx: 'nginx',
   openssl: 'openssl',
   pebble: 'pebble',
   postgresql: '/usr/lib/postgresql/*/bin/postgres',
   'redis-server': 'redis-server',
+  unbound: 'unbound',
 } as const
 
 export type PackageName = keyof typeof PROGRAMS

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
-import { createStubResolver } from '#control/dns/stub-resolver.ts'
 import type { AuthoritativeResolver } from '#control/dns/resolver.ts'
 import type { Inspector, OwnershipQuestion } from '#control/lifecycle/inspector.ts'
 import { createEdgePrefixes } from '#control/validation/edge-prefixes.ts'
@@ -13,9 +12,9 @@ import { parseHostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 import { systemClock, type Clock } from '#lib/clock.ts'
 import { startDnsServer, type DnsServer } from '#test/dns-server.ts'
-import { fakeAuthority } from '#test/fake-authority.ts'
 import { fakeClock } from '#test/fake-clock.ts'
 import { startWellKnownServer, type WellKnownServer } from '#test/well-known-server.ts'
+import { testResolver } from '#test/test-resolver.ts'
 
 const never = new AbortController().signal
 const TOKEN = '5cc07c04-ea62-4a5a-95f0-419334a875a4'
@@ -42,8 +41,7 @@ beforeAll(async () => {
     'othercustomers.saas.test': { A: ['127.0.0.9'] },
     'quiet.test': 'silent',
   })
-  const stub = createStubResolver({ servers: [dns.address], timeoutMs: 50, tries: 1 })
-  resolver = fakeAuthority({ resolver: stub })
+  resolver = testResolver({ servers: [dns.address] })
   server = await startWellKnownServer((request, response) => {
     const body = answers.get(request.url ?? '')
     response.statusCode = body === undefined ? 404 : 200

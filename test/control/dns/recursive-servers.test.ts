@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { MAX_CNAME_HOPS, type Resolver } from '#control/dns/resolver.ts'
-import { createStubResolver } from '#control/dns/stub-resolver.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
 import { startDnsServer, type DnsRecords, type DnsServer } from '#test/dns-server.ts'
+import { testResolver } from '#test/test-resolver.ts'
 
 const never = new AbortController().signal
 const name = (text: string): Hostname => parseHostname(text, { allowReservedTlds: true })
@@ -28,7 +28,7 @@ beforeAll(async () => {
     'self.test': { CNAME: 'self.test' },
     ...endlessChain(),
   })
-  resolver = createStubResolver({ servers: [server.address], timeoutMs: 50, tries: 1 })
+  resolver = testResolver({ servers: [server.address] })
 })
 
 afterAll(() => server.close())
@@ -95,7 +95,7 @@ describe('looking up addresses', () => {
   it('says servfail when no server listens', async () => {
     const gone = await startDnsServer()
     await gone.close()
-    const orphan = createStubResolver({ servers: [gone.address], timeoutMs: 50, tries: 1 })
+    const orphan = testResolver({ servers: [gone.address] })
     const { outcome } = await orphan.resolveAddresses(name('four.test'), never)
     expect(['servfail', 'timeout']).toContain(outcome)
   })
