@@ -15,9 +15,11 @@ import { createApi } from './api/api.ts'
 import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
 import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
-import { createIssuers } from './ca/issuers.ts'
+import { createIssuers, type Issuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
+import { createCaList } from './diagnosis/ca-list.ts'
+import { createDiagnose, type Diagnose } from './diagnosis/diagnose.ts'
 import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
@@ -62,6 +64,8 @@ export interface LocalEdge {
   listProblems(): readonly string[]
 }
 
+/** Shorter than a diagnosis may take, so that it can tell of a port that swallows everything. */
+const DIAGNOSIS_FETCH_MS = 6_000
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 export const ROOTS_FILE = 'local-ca.pem'
 
@@ -69,7 +73,7 @@ export const ROOTS_FILE = 'local-ca.pem'
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
-  const { publisher, lifecycle } = await startLoops(options, started)
+  const { publisher, lifecycle, diagnose } = await startLoops(options, started)
   const api = await createApi({
     ...options,
     settings: {
@@ -88,6 +92,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
         lifecycle.wake()
       },
     },
+    diagnose,
     metrics: async () =>
       renderMetrics([
         await options.metrics.snapshot(),
@@ -108,11 +113,12 @@ export async function startControl(options: ControlOptions): Promise<Control> {
 async function startLoops(
   options: ControlOptions,
   started: AsyncDisposableStack,
-): Promise<{ publisher: Publisher; lifecycle: Lifecycle }> {
+): Promise<{ publisher: Publisher; lifecycle: Lifecycle; diagnose: Diagnose }> {
   const { config, store, directory, sealer, clock, random, log, metrics } = options
-  const { inspector, inspectAsCa } = lookersOf(options)
+  const { inspector, inspectAsCa, diagnoseWith } = lookersOf(options)
   const issuer = await openIssuer(options, inspectAsCa)
   started.defer(() => issuer.close())
+  const issuers = createIssuers([issuer])
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
   const onRemoved = (): void => lifecycle.wake()
@@ -126,7 +132,7 @@ async function startLoops(
   const worker = createHostnameWorker({
     ...options,
     deployments,
-    issuers: createIssuers([issuer]),
+    issuers,
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => publisher.putAnswers(record),
@@ -137,13 +143,14 @@ async function startLoops(
   })
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
-  return { publisher, lifecycle }
+  return { publisher, lifecycle, diagnose: diagnoseWith(issuers) }
 }
 
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
 function lookersOf({ config, clock, random }: ControlOptions): {
   inspector: Inspector
   inspectAsCa: Inspector['inspectChallenge']
+  diagnoseWith: (issuers: Issuers) => Diagnose
 } {
   const resolver = createAuthoritativeResolver({
     servers: config.dnsServers,
@@ -155,8 +162,25 @@ function lookersOf({ config, clock, random }: ControlOptions): {
   const { validationTlsPort: tlsPort, dcvZone } = config
   const isEdgeAddress = createEdgePrefixes(config.edgePrefixes)
   const eyes = { resolver, fetchWellKnown, clock, tlsPort, dcvZone, isEdgeAddress }
+  const inspector = createNetworkInspector(eyes)
   return {
-    inspector: createNetworkInspector(eyes),
+    inspector,
+    diagnoseWith: (issuers) =>
+      createDiagnose({
+        resolver,
+        inspector,
+        clock,
+        dcvZone,
+        fetchWellKnown: createWellKnownFetch({
+          resolver,
+          clock,
+          port: config.validationHttpPort,
+          deadlineMs: DIAGNOSIS_FETCH_MS,
+        }),
+        edgePrefixes: config.edgePrefixes,
+        defaultCnameTarget: config.firstZone.cnameTarget,
+        listCas: createCaList(issuers),
+      }),
     inspectAsCa: createChallengeCheck({ ...eyes, userAgent: CA_USER_AGENT }),
   }
 }
