@@ -26,45 +26,58 @@ export interface DiagnosisOptions extends TableOptions {
 export function renderDiagnosis(diagnosis: ApiDiagnosis, options: DiagnosisOptions): string {
   const { hostname, checks, summary, status } = diagnosis
   const { paint } = options
-  const body = checks.map((check) => renderCheck(check, checks, options)).join('')
-  const title = status === 'ok' || status === 'waiting' ? '' : 'Next: '
-  const next = wrapFor(options, `${title}${plain(summary)}`, 0)
+  const layout = layoutOf(checks, options)
+  const body = checks.map((check) => renderCheck(check, layout)).join('')
+  const title = status === 'wrong' ? 'Next: ' : ''
+  const next = layout.wrap(`${title}${plain(summary)}`, 0).map((line) => paint('bold', line))
   const head = `${paint('bold', plain(hostname))}  ${renderInstant(diagnosis.checked_at)}`
-  return `${head}\n\n${body}\n${next.map((line) => `${paint('bold', line)}\n`).join('')}`
+  return [head, '', body + next.map((line) => `\n${line}`).join(''), ''].join('\n')
 }
 
-function renderCheck(check: ApiCheck, all: readonly ApiCheck[], options: DiagnosisOptions): string {
-  const { paint, marks } = options
-  const { mark, word, colour } = APPEARANCES[check.status] ?? UNKNOWN
-  const sign = marks ? mark : word.padEnd(WIDEST_WORD)
-  const names = all.map(({ name }) => plain(name).length)
-  const width = Math.max(...names)
-  const indent = 2 + sign.length + 1 + width + 2
-  const since = check.since === undefined ? '' : ` (since ${renderInstant(check.since)})`
-  const lines = wrapFor(options, `${plain(check.sentence)}${since}`, indent)
-  const head = `  ${paint(colour, sign)} ${plain(check.name).padEnd(width)}  `
-  const details = check.status === 'ok' ? [] : detailsOf(check, options, indent)
-  return [`${head}${lines[0] ?? ''}`, ...lines.slice(1).map((line) => ' '.repeat(indent) + line)]
-    .concat(details.map((line) => ' '.repeat(indent) + paint('dim', line)))
-    .map((line) => `${line}\n`)
-    .join('')
+interface Layout extends DiagnosisOptions {
+  /** Of the names of checks. */
+  nameWidth: number
+  /** Where sentences begin. */
+  indent: number
+  /** Lines that fit the terminal; elsewhere one, so that other programs get whole sentences. */
+  wrap(text: string, indent: number): string[]
 }
 
 const WIDEST_WORD = UNKNOWN.word.length
 
-function detailsOf(
-  { expected, seen }: ApiCheck,
-  options: DiagnosisOptions,
-  indent: number,
-): string[] {
-  const facts = [
-    `expected: ${plain(expected)}`,
-    ...seen.map(({ server, answer }) => `${plain(server)}: ${plain(answer)}`),
-  ]
-  return facts.flatMap((fact) => wrapFor(options, fact, indent))
+function layoutOf(checks: readonly ApiCheck[], options: DiagnosisOptions): Layout {
+  const { output, marks } = options
+  const nameWidth = Math.max(0, ...checks.map(({ name }) => plain(name).length))
+  return {
+    ...options,
+    nameWidth,
+    indent: 2 + (marks ? 1 : WIDEST_WORD) + 1 + nameWidth + 2,
+    wrap: (text, indent) => (output.isTty ? wrap(text, (output.columns ?? 80) - indent) : [text]),
+  }
 }
 
-/** Lines that fit the terminal; elsewhere one, so that other programs get whole sentences. */
-function wrapFor({ output }: DiagnosisOptions, text: string, indent: number): string[] {
-  return output.isTty ? wrap(text, (output.columns ?? 80) - indent) : [text]
+function renderCheck(check: ApiCheck, layout: Layout): string {
+  const { paint, marks, indent, nameWidth } = layout
+  const { mark, word, colour } = APPEARANCES[check.status] ?? UNKNOWN
+  const sign = paint(colour, marks ? mark : word.padEnd(WIDEST_WORD))
+  const since = check.since === undefined ? '' : ` (since ${renderInstant(check.since)})`
+  const [first = '', ...rest] = layout.wrap(`${plain(check.sentence)}${since}`, indent)
+  const details = detailsOf(check).flatMap((fact) => layout.wrap(fact, indent))
+  const margin = ' '.repeat(indent)
+  return [
+    `  ${sign} ${plain(check.name).padEnd(nameWidth)}  ${first}`,
+    ...rest.map((line) => margin + line),
+    ...details.map((line) => margin + paint('dim', line)),
+  ]
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+/** How it should be, of what is wrong; who answered what, of all that is not well. */
+function detailsOf({ status, expected, seen }: ApiCheck): string[] {
+  if (status === 'ok') return []
+  return [
+    ...(status === 'wrong' ? [`expected: ${plain(expected)}`] : []),
+    ...seen.map(({ server, answer }) => `${plain(server)}: ${plain(answer)}`),
+  ]
 }

@@ -39,6 +39,7 @@ export function judgeExistence(facts: Facts): Check {
       `The aliases of ${hostname} lead in a circle: set ${wantedRecord(facts)}.`,
     )
   }
+  if (isDotless(facts)) return check('wrong', dotlessSentence(facts))
   if (aliases?.outcome === 'found' && !isAliased(facts)) {
     const [alias] = aliases.values
     return check(
@@ -160,16 +161,22 @@ export function judgeTarget(facts: Facts): Check | undefined {
   return check('wrong', aimOf(facts, strays))
 }
 
+/** A target without its last dot is taken for a name of the customer's own zone. */
+function isDotless({ target, seen: { aliases, records } }: Facts): boolean {
+  if (aliases?.outcome !== 'found' || target === undefined) return false
+  return aliases.values[0] === `${target}.${records?.A.zone}`
+}
+
+function dotlessSentence({ record: { hostname }, target, seen: { records } }: Facts): string {
+  return `The CNAME record of ${hostname} lacks the dot at the end of its target, so it leads to ${target}.${records?.A.zone}: enter "${target}." there.`
+}
+
 function aimOf(facts: Facts, strays: readonly string[]): string {
-  const { record, target, seen } = facts
-  const { hostname } = record
-  const [alias] = seen.aliases?.outcome === 'found' ? seen.aliases.values : []
-  const apex = seen.records?.A.zone
-  if (alias !== undefined && target !== undefined && alias === `${target}.${apex}`) {
-    return `The CNAME record of ${hostname} lacks the dot at the end of its target, so it leads to ${alias}: enter "${target}." there.`
-  }
-  if (alias !== undefined) {
-    return `${hostname} is an alias of ${alias}, which is not this service: change it to ${wantedRecord(facts)}.`
+  const { hostname } = facts.record
+  const { aliases } = facts.seen
+  if (isDotless(facts)) return dotlessSentence(facts)
+  if (aliases?.outcome === 'found') {
+    return `${hostname} is an alias of ${aliases.values[0]}, which is not this service: change it to ${wantedRecord(facts)}.`
   }
   const kind = strays.some((address) => address.includes(':')) ? 'AAAA' : 'A'
   return `${hostname} has the ${kind} record ${strays.slice(0, 4).join(', ')}, which is not this service: remove it and add ${wantedRecord(facts)}.`
@@ -178,8 +185,10 @@ function aimOf(facts: Facts, strays: readonly string[]): string {
 /** An AAAA record left beside a right A record; undefined where the name has not both by itself. */
 export function judgeIpv6(facts: Facts): Check | undefined {
   const six = addressesOf(facts, 6)
-  if (six.length === 0 || addressesOf(facts, 4).length === 0 || isAliased(facts)) return undefined
   const { hostname } = facts.record
+  const hasBoth = six.length > 0 && addressesOf(facts, 4).length > 0
+  // Names under .localhost have both by rule (RFC 6761 section 6.3): there is nothing to remove.
+  if (!hasBoth || isAliased(facts) || hostname.endsWith('.localhost')) return undefined
   const strays = six.filter((address) => !isOurs(address, facts))
   const isKnown = knowsEdges(facts) || strays.some((one) => isAnsweredByOthers(one, facts))
   if (strays.length > 0 && !isKnown) return undefined

@@ -1,7 +1,7 @@
 import type { Check, Seen } from './diagnosis.ts'
 import { isFromEdge, isOurs, type FamilyAnswer, type Facts } from './facts.ts'
 
-/** What answers on port 80 of the name: an edge, somebody else, or nobody. */
+/** What answers over plain HTTP for the name: an edge, somebody else, or nobody. */
 
 /** Whether another provider stands in front; undefined where none shows. */
 export function judgeProxy(facts: Facts): Check | undefined {
@@ -29,7 +29,7 @@ export function judgeProxy(facts: Facts): Check | undefined {
   }
 }
 
-/** Whether an edge answers on port 80, over each family; undefined where there is no address. */
+/** Whether an edge answers over plain HTTP, in each family; undefined where there is no address. */
 export function judgeHttp(facts: Facts): Check | undefined {
   const { seen, record } = facts
   if (seen.addresses && seen.addresses.outcome !== 'found') return undefined
@@ -37,16 +37,16 @@ export function judgeHttp(facts: Facts): Check | undefined {
   const check = (status: Check['status'], sentence: string): Check => ({
     name: 'http',
     status,
-    expected: 'an edge answers on port 80',
+    expected: 'an edge answers over plain HTTP',
     seen: (http ?? []).map((answer) => seenOf(answer, facts)),
     sentence,
   })
-  if (!http) return check('unknown', `Port 80 of ${record.hostname} did not answer in time.`)
+  if (!http) return check('unknown', `${record.hostname} did not answer over HTTP in time.`)
   const wrong = http.filter((answer) => !isFromEdge(answer, facts))
   const answered = wrong.find(({ outcome }) => outcome.from !== undefined)
   if (answered) return check('wrong', blame(answered, record.hostname))
   const [closed] = wrong
-  if (!closed) return check('ok', `An edge answers for ${record.hostname} on port 80.`)
+  if (!closed) return check('ok', `An edge answers for ${record.hostname} over HTTP.`)
   if (wrong.length === http.length) {
     return check('wrong', `${problemOf(closed)} Validation by HTTP needs that port open.`)
   }
@@ -63,7 +63,7 @@ function blame(answer: FamilyAnswer, hostname: string): string {
   if (outcome.outcome === 'failed' && outcome.kind === 'redirect') {
     return `${outcome.problem} Let requests below /.well-known/ through without a redirect.`
   }
-  return `Somebody else answers for ${hostname} at ${address} on port 80, not an edge: let the name lead here, or pass /.well-known/ on.`
+  return `Somebody else answers for ${hostname} at ${address}, not an edge: let the name lead here, or pass /.well-known/ on.`
 }
 
 function problemOf({ outcome }: FamilyAnswer): string {
