@@ -63,8 +63,9 @@ export async function startKnot(options: KnotOptions = {}): Promise<Knot> {
     texts.set(name, text)
     writeFileSync(join(dir, 'zones', fileOf(name)), complete(name, text, serial++))
     if (isNew) await reconfigure()
-    else await knotc('zone-reload', fqdn(name))
+    await knotc('zone-reload', fqdn(name))
   }
+  /** Returns before the zones are loaded. */
   const reconfigure = async (): Promise<void> => {
     writeConfig()
     await knotc('reload')

@@ -14,8 +14,6 @@ import {
   readAuthoritative,
   SERVFAIL,
   summarise,
-  TIMEOUT,
-  UNREACHABLE,
   type Failed,
   type Finding,
 } from './finding.ts'
@@ -72,7 +70,7 @@ export function createZoneWalk(options: ZoneWalkOptions): ZoneWalk {
   const walk: ZoneWalk = {
     async ask(query, lookUp) {
       const first = await follow(query, lookUp, options)
-      if (first.walked.finding.kind !== 'failed' || !first.isKept) return first.walked
+      if (!first.isStale) return first.walked
       // The servers may be gone because the zone moved: once more, from above.
       options.cache.remove(first.walked.zone?.apex ?? '')
       return (await follow(query, lookUp, options)).walked
@@ -84,27 +82,25 @@ export function createZoneWalk(options: ZoneWalkOptions): ZoneWalk {
   return walk
 }
 
-/** `isKept`: the failure is of a zone that an earlier look-up had found. */
+/** `isStale`: it failed at a zone that an earlier look-up had found. */
 async function follow(
   query: Query,
   lookUp: LookUp,
   options: ZoneWalkOptions,
-): Promise<{ walked: Walked; isKept: boolean }> {
+): Promise<{ walked: Walked; isStale: boolean }> {
   const begin = await options.guide.begin(query.name, lookUp)
-  if (begin === 'timeout') return { walked: { finding: TIMEOUT, zone: undefined }, isKept: false }
-  if (begin === 'unknown')
-    return { walked: { finding: UNREACHABLE, zone: undefined }, isKept: false }
-  let zone = begin
+  if ('kind' in begin) return { walked: { finding: begin, zone: undefined }, isStale: false }
+  let { zone } = begin
   for (let cuts = 0; cuts < MAX_CUTS; cuts++) {
     const finding = await askZone(zone, query, { lookUp, options })
     const next = finding.kind === 'referral' ? enter(finding, zone, options) : undefined
     if (next === undefined) {
-      const isKept = cuts === 0 && options.cache.find(zone.apex) !== undefined
-      return { walked: { finding, zone }, isKept }
+      const isStale = begin.isKept && cuts === 0 && finding.kind === 'failed'
+      return { walked: { finding, zone }, isStale }
     }
     zone = next
   }
-  return { walked: { finding: SERVFAIL, zone }, isKept: false }
+  return { walked: { finding: SERVFAIL, zone }, isStale: false }
 }
 
 function enter(
@@ -227,13 +223,14 @@ function apexOf(finding: Finding): string | undefined {
   return finding.kind === 'records' ? finding.records[0]?.name : undefined
 }
 
-/** Where the same servers hold the zone above too, they answer without ever referring below. */
+/** Servers that hold the zone above too answer without ever referring below. */
 async function findDelegation(
   apex: string,
   zone: Delegation,
   { lookUp, options }: Context,
 ): Promise<Delegation | undefined> {
   const finding = await askZone(zone, { name: apex, type: 'NS' }, { lookUp, options })
+  if (finding.kind === 'referral') return enter(finding, zone, options)
   if (finding.kind !== 'records') return undefined
   const known = new Map(zone.servers.map((server) => [server.name, server]))
   const below = delegationBy(finding.records, apex)
