@@ -26,7 +26,7 @@ export interface RawDnsServer extends AsyncDisposable {
   /** Every question so far, as `type name`. */
   readonly questions: string[]
   /** What it does with the next ones. */
-  onQuestion: (question: RawQuestion) => void
+  onQuestion: (question: RawQuestion) => void | Promise<void>
 }
 
 /** A DNS server over UDP and TCP that does as the test says, however wrong. Silent at first. */

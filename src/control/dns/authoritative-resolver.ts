@@ -8,8 +8,9 @@ import {
   type AskFor,
 } from './aliases.ts'
 import { climbForCaa } from './caa.ts'
+import type { Finding } from './finding.ts'
 import type { LookUp } from './guide.ts'
-import type { AuthoritativeResolver, DnsAddress } from './resolver.ts'
+import type { AuthoritativeResolver, SurveyType } from './resolver.ts'
 import { openWays, type WaysOptions } from './ways.ts'
 
 export interface AuthoritativeResolverOptions extends WaysOptions {
@@ -38,22 +39,21 @@ export function createAuthoritativeResolver(
   }
   const asker = (signal: AbortSignal): AskFor => {
     const lookUp = begin(signal)
-    return (name, type) => ask({ name, type }, lookUp)
+    return async (name, type) =>
+      isLoopback(name) ? findLoopback(name, type) : ask({ name, type }, lookUp)
   }
   return {
     async resolveAddresses(name, signal) {
-      if (isLoopback(name)) return { outcome: 'found', values: LOOPBACK }
       return findAddresses(asker(signal), name)
     },
     async resolveCname(name, signal) {
-      return isLoopback(name) ? { outcome: 'nodata' } : followCname(asker(signal), name)
+      return followCname(asker(signal), name)
     },
     async resolveTxt(name, signal) {
-      if (isLoopback(name)) return { outcome: 'nodata' }
       return outcomeOf(await findThroughAliases(asker(signal), name, 'TXT'))
     },
     async findCaa(name, signal) {
-      return isLoopback(name) ? { outcome: 'none' } : climbForCaa(asker(signal), name)
+      return climbForCaa(asker(signal), name)
     },
     async survey(name, type, signal) {
       if (isLoopback(name)) return { zone: undefined, servers: [] }
@@ -65,11 +65,14 @@ export function createAuthoritativeResolver(
   }
 }
 
-const LOOPBACK: readonly DnsAddress[] = [
-  { address: '::1', family: 6 },
-  { address: '127.0.0.1', family: 4 },
-]
-
 function isLoopback(name: Hostname): boolean {
   return name === 'localhost' || name.endsWith('.localhost')
+}
+
+function findLoopback(name: Hostname, type: SurveyType): Finding {
+  if (type !== 'A' && type !== 'AAAA') {
+    return { kind: 'absent', outcome: 'nodata', apex: undefined }
+  }
+  const value = type === 'A' ? '127.0.0.1' : '::1'
+  return { kind: 'records', records: [{ name, type, ttl: 0, value }] }
 }

@@ -102,22 +102,35 @@ interface Both {
   patienceMs: number
 }
 
+/** What a recursive server denies may be old: that counts only where nobody else says anything. */
 async function askEither(
   query: Query,
   { walk, upstreams, reach, clock, patienceMs, lookUp }: Both & { lookUp: LookUp },
 ): Promise<Finding> {
-  const askUpstreams = (signal: AbortSignal): Promise<Finding> =>
-    upstreams.ask(query, { ...lookUp, signal })
-  if (reach.isBlocked()) return askUpstreams(lookUp.signal)
-  const askDirectly = async (signal: AbortSignal): Promise<Finding> =>
-    (await walk.ask(query, { ...lookUp, signal })).finding
+  const askUpstreams = async (signal: AbortSignal): Promise<Told> => ({
+    finding: await upstreams.ask(query, { ...lookUp, signal }),
+    isDirect: false,
+  })
+  const askDirectly = async (signal: AbortSignal): Promise<Told> => ({
+    finding: (await walk.ask(query, { ...lookUp, signal })).finding,
+    isDirect: true,
+  })
+  if (reach.isBlocked()) return (await askUpstreams(lookUp.signal)).finding
   const result = await attemptInTurn([askDirectly, askUpstreams], {
-    isGood: (finding) => finding.kind !== 'failed',
+    isGood: ({ finding: { kind }, isDirect }) =>
+      kind !== 'failed' && (isDirect || kind !== 'absent'),
     headStartMs: patienceMs,
     clock,
     signal: lookUp.signal,
   })
-  return 'good' in result ? result.good : summarise(result.bad)
+  if ('good' in result) return result.good.finding
+  const findings = result.bad.map(({ finding }) => finding)
+  return findings.find(({ kind }) => kind === 'absent') ?? summarise(findings)
+}
+
+interface Told {
+  finding: Finding
+  isDirect: boolean
 }
 
 async function surveyEither(

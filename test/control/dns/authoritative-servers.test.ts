@@ -6,9 +6,11 @@ import type { AuthoritativeResolver, Survey, SurveyType } from '#control/dns/res
 import { startDnsServer } from '#test/dns-server.ts'
 import { startKnot, type Knot } from '#test/knot.ts'
 import { freePort } from '#test/ports.ts'
+import { aRecord, replyTo, startRawDnsServer } from '#test/raw-dns-server.ts'
 import { reservedName as name } from '#test/test-ca.ts'
 import { testResolver } from '#test/test-resolver.ts'
 import { startUnbound, type Unbound } from '#test/unbound.ts'
+import { waitUntil } from '#test/wait.ts'
 
 const never = new AbortController().signal
 const [TOP, FIRST, SECOND] = ['127.10.2.1', '127.10.2.2', '127.10.2.3']
@@ -318,6 +320,25 @@ describe('where only a recursive server can be reached', () => {
     const before = recursive.questions.length
     expect(await resolver.resolveAddresses(name('app.test'), never)).toEqual(four('192.0.2.1'))
     expect(recursive.questions.slice(before).sort()).toEqual(['A app.test', 'AAAA app.test'])
+  })
+})
+
+describe('where a recursive server and a slow authoritative one differ', () => {
+  it('believes the latter', async () => {
+    await using slow = await startRawDnsServer({ address: '127.10.2.9' })
+    await using recursive = await startDnsServer({ test: { NS: ['ns.test'] } })
+    recursive.set('ns.test', { A: [slow.address] })
+    slow.onQuestion = async (question) => {
+      await waitUntil('the recursive server was asked too', () =>
+        recursive.questions.includes(`${question.type} new.test`),
+      )
+      const answers = question.type === 'A' ? [aRecord(question.name, '192.0.2.1')] : []
+      await new Promise((resolve) => setImmediate(resolve))
+      question.send(replyTo(question, { answers }))
+    }
+    const where = { servers: [recursive.address], authoritativePort: slow.port }
+    const resolver = testResolver({ ...where, timeoutMs: 1_000, tries: 9 })
+    expect(await resolver.resolveAddresses(name('new.test'), never)).toEqual(four('192.0.2.1'))
   })
 })
 
