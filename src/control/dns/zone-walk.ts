@@ -118,26 +118,43 @@ interface Context {
   options: ZoneWalkOptions
 }
 
+/** First the servers whose addresses are known, then those that must be looked up. */
 async function askZone(
   zone: Delegation,
   query: Query,
   { lookUp, options }: Context,
 ): Promise<Finding> {
-  const hasAddress = zone.servers.some(({ endpoints }) => endpoints !== undefined)
-  const known = hasAddress ? zone : await locate(zone, lookUp, { ...options, limit: MAX_LOCATED })
-  const endpoints = known.servers.flatMap((server) => server.endpoints ?? [])
-  const rounds = Array.from({ length: options.tries }, () => pick(endpoints, options.random)).flat()
+  const asked = { query, zone: zone.apex }
+  const known = doorsOf(zone)
+  const first = await askAny(known, asked, { lookUp, options })
+  if (first.kind !== 'failed') return first
+  const located = await locate(zone, lookUp, { ...options, limit: MAX_LOCATED })
+  const others = doorsOf(located).filter((endpoint) => !known.includes(endpoint))
+  if (others.length === 0) return first
+  const second = await askAny(others, asked, { lookUp, options })
+  return second.kind === 'failed' ? summarise([first, second]) : second
+}
+
+function doorsOf({ servers }: Delegation): Endpoint[] {
+  return servers.flatMap(({ endpoints = [] }) => endpoints)
+}
+
+async function askAny(
+  endpoints: readonly Endpoint[],
+  asked: AskedZone,
+  { lookUp, options }: Context,
+): Promise<Finding> {
+  const { tries, random, clock, headStartMs } = options
+  const rounds = Array.from({ length: tries }, () => pick(endpoints, random)).flat()
   const heard = new Map<Endpoint, Finding>()
   const attempts = rounds.map((endpoint) => async (signal: AbortSignal) => {
     const before = heard.get(endpoint)
     if (before) return before
-    const asked = { query, zone: zone.apex }
     const finding = await askOnce(endpoint, asked, { lookUp: { ...lookUp, signal }, options })
     if (!isSilent(finding)) heard.set(endpoint, finding)
     return finding
   })
   const isGood = (finding: Finding): boolean => finding.kind !== 'failed'
-  const { clock, headStartMs } = options
   const { signal } = lookUp
   const result = await attemptInTurn(attempts, { isGood, headStartMs, clock, signal })
   return 'good' in result ? result.good : summarise(result.bad)

@@ -297,6 +297,18 @@ describe('a zone that moved to other servers', () => {
   })
 })
 
+describe('a zone whose servers with glue are gone', () => {
+  it('is found at the one without', async () => {
+    const cut = `mixed NS ns.mixed\nmixed NS dns.provider.net.\nns.mixed A 127.10.2.77`
+    await top.setZone('test', testZone(cut))
+    await first.setZone('mixed.test', '@ NS dns.provider.net.\nwww A 192.0.2.30')
+    const found = await fromRoots().resolveAddresses(name('www.mixed.test'), never)
+    expect(found).toEqual(four('192.0.2.30'))
+    await first.removeZone('mixed.test')
+    await top.setZone('test', testZone())
+  })
+})
+
 describe('where only a recursive server can be reached', () => {
   it('takes its answers, also in a survey', async () => {
     const silent = await freePort()
