@@ -58,23 +58,27 @@ export async function startKnot(options: KnotOptions = {}): Promise<Knot> {
     const program = join(dirname(getProgram('knot')), 'knotc')
     return (await run(program, ['-b', '-s', join(dir, 'knot.sock'), ...args])).stdout
   }
-  const load = async (name: string, text: string): Promise<void> => {
-    const isNew = !texts.has(name)
-    texts.set(name, text)
-    writeFileSync(join(dir, 'zones', fileOf(name)), complete(name, text, serial++))
-    if (isNew) await reconfigure()
-    else await knotc('zone-reload', fqdn(name))
-  }
+  /** Returns before the zones are loaded. */
   const reconfigure = async (): Promise<void> => {
     writeConfig()
     await knotc('reload')
+  }
+  /** The file comes first: whoever loads the zone, by whatever cause, finds the new one. */
+  const load = async (name: string, text: string, isSigned: boolean): Promise<void> => {
+    const isOther = !texts.has(name) || signed.has(name) !== isSigned
+    writeFileSync(join(dir, 'zones', fileOf(name)), complete(name, text, serial++))
+    texts.set(name, text)
+    if (isSigned) signed.add(name)
+    else signed.delete(name)
+    if (isOther) await reconfigure()
+    await knotc('zone-reload', fqdn(name))
   }
 
   mkdirSync(join(dir, 'zones'))
   writeConfig()
   const program = stack.use(startProgram(getProgram('knot'), ['-c', configFile]))
   await program.whenReady(() => knotc('status'))
-  for (const [name, text] of Object.entries(zones)) await load(name, text)
+  for (const [name, text] of Object.entries(zones)) await load(name, text, false)
 
   const owned = stack.move()
   let closing: Promise<void> | undefined
@@ -83,7 +87,7 @@ export async function startKnot(options: KnotOptions = {}): Promise<Knot> {
     address,
     port,
     endpoint: `${address}:${port}`,
-    setZone: load,
+    setZone: (name, text) => load(name, text, signed.has(name)),
     async removeZone(name) {
       texts.delete(name)
       signed.delete(name)
@@ -91,9 +95,7 @@ export async function startKnot(options: KnotOptions = {}): Promise<Knot> {
       await reconfigure()
     },
     async sign(name) {
-      signed.add(name)
-      await reconfigure()
-      await load(name, texts.get(name) ?? '')
+      await load(name, texts.get(name) ?? '', true)
       const keymgr = join(dirname(getProgram('knot')), 'keymgr')
       const { stdout } = await run(keymgr, ['-c', configFile, fqdn(name), 'ds'])
       return stdout.trim().split('\n')
@@ -101,9 +103,7 @@ export async function startKnot(options: KnotOptions = {}): Promise<Knot> {
     async breakSignature(name) {
       const text = texts.get(name) ?? ''
       const all = await knotc('zone-read', fqdn(name))
-      signed.delete(name)
-      await reconfigure()
-      await load(name, spoil(all))
+      await load(name, spoil(all), false)
       texts.set(name, text)
     },
     pause: () => void process.kill(program.pid, 'SIGSTOP'),
@@ -163,12 +163,16 @@ function complete(name: string, text: string, serial: number): string {
   return `${head}@ SOA ns hostmaster ${serial} 3600 600 86400 60\n${text}\n`
 }
 
-/** Every zone as a file, with signatures of A records turned about. */
+/** The zone as a file, in which signatures of A records begin otherwise. */
 function spoil(zoneRead: string): string {
   return zoneRead
     .split('\n')
     .map((line) => line.replace(/^\[[^\]]*\] /, ''))
-    .map((line) => line.replace(/^(.* RRSIG A .* )(\S)(\S)(\S+)$/, '$1$3$2$4'))
+    .map((line) =>
+      line.replace(/^(.* RRSIG A .* )(\S)(\S+)$/, (_, start: string, first: string, rest: string) =>
+        [start, first === 'A' ? 'B' : 'A', rest].join(''),
+      ),
+    )
     .join('\n')
 }
 

@@ -10,7 +10,7 @@ import { systemRandom } from '#lib/random.ts'
 export function testResolver(
   options: Partial<AuthoritativeResolverOptions> & { servers: readonly string[] },
 ): AuthoritativeResolver {
-  const patience = { timeoutMs: 50, tries: 1 }
+  const patience = { timeoutMs: 500, tries: 1 }
   return createAuthoritativeResolver({
     clock: systemClock,
     random: systemRandom,

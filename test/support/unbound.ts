@@ -43,7 +43,7 @@ export async function startUnbound(options: UnboundOptions): Promise<Unbound> {
   const close = (): Promise<void> => (closing ??= owned.disposeAsync())
   return {
     address: `127.0.0.1:${port}`,
-    flush: () => control('reload'),
+    flush: () => control('flush_zone', '.'),
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -144,7 +144,7 @@ function overTcp({ server, message, onMessage, onError }: Wire): { close(): void
     if (end > 2 + MAX_MESSAGE) return onError(new Error('too long'))
     if (received.length < end) return
     onMessage(received.subarray(2, end))
-    received = received.subarray(end)
+    onError(new Error('not the reply'))
   })
   socket.on('error', onError)
   socket.on('end', () => onError(new Error('ended early')))

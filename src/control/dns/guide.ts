@@ -1,6 +1,6 @@
 import { delegationBy, levelsOf, type Delegation, type DelegationCache } from './delegation.ts'
 import type { Limits } from './exchange.ts'
-import type { Finding } from './finding.ts'
+import { UNREACHABLE, type Failed, type Finding } from './finding.ts'
 import type { DnsRecord, Query } from './message.ts'
 
 export interface LookUp extends Limits {
@@ -12,10 +12,16 @@ export interface LookUp extends Limits {
 
 export type Ask = (query: Query, lookUp: LookUp) => Promise<Finding>
 
+export interface Beginning {
+  zone: Delegation
+  /** An earlier look-up found it: what it says may be over. */
+  isKept: boolean
+}
+
 /** Knows where to begin. */
 export interface Guide {
-  /** The nearest zone known to hold `name`; `timeout` where nobody who knows answers. */
-  begin(name: string, lookUp: LookUp): Promise<Delegation | 'unknown' | 'timeout'>
+  /** The nearest zone known to hold `name`; a failure where none is, or nobody who knows answers. */
+  begin(name: string, lookUp: LookUp): Promise<Beginning | Failed>
   /** The A and AAAA records of a name server; empty where it has none. */
   locate(server: string, lookUp: LookUp): Promise<readonly DnsRecord[]>
 }
@@ -27,7 +33,8 @@ export function createRootGuide(
 ): Guide {
   return {
     async begin(name, { isFresh }) {
-      return cache.findClosest(name, isFresh ? 1 : undefined) ?? root
+      const kept = cache.findClosest(name, isFresh ? 1 : undefined)
+      return { zone: kept ?? root, isKept: kept !== undefined }
     },
     locate: (server, lookUp) => locateBy(ask, server, lookUp),
   }
@@ -47,17 +54,17 @@ export function createRecursiveGuide(
       let levels = levelsOf(name)
       for (let [level] = levels; level !== undefined; [level] = levels) {
         const kept = lookUp.isFresh ? undefined : cache.find(level)
-        if (kept) return kept
+        if (kept) return { zone: kept, isKept: true }
         const finding = await askRecursive({ name: level, type: 'NS' }, lookUp)
         if (finding.kind === 'records') {
-          const delegation = delegationBy(finding.records, level)
-          cache.put(delegation)
-          return delegation
+          const zone = delegationBy(finding.records, level)
+          cache.put(zone)
+          return { zone, isKept: false }
         }
-        if (finding.kind === 'failed' && finding.silence !== undefined) return 'timeout'
+        if (finding.kind === 'failed' && finding.silence !== undefined) return finding
         levels = levels.slice(levels.length - heightOf(finding, levels))
       }
-      return 'unknown'
+      return UNREACHABLE
     },
     locate: (server, lookUp) => locateBy(askRecursive, server, lookUp),
   }

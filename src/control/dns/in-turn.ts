@@ -1,4 +1,4 @@
-import type { Clock } from '#lib/clock.ts'
+import type { Clock, Timer } from '#lib/clock.ts'
 
 export interface InTurnOptions<Value> {
   isGood: (value: Value) => boolean
@@ -22,7 +22,7 @@ export async function attemptInTurn<Value>(
   const { promise, resolve, reject } = Promise.withResolvers<{ good: Value } | { bad: Value[] }>()
   const bad: Value[] = []
   let begun = 0
-  let timer = clock.after(0, () => {})
+  let timer: Timer | undefined
 
   const settle = (value: Value): void => {
     if (isGood(value)) return resolve({ good: value })
@@ -31,7 +31,7 @@ export async function attemptInTurn<Value>(
     else if (bad.length === begun) begin()
   }
   const begin = (): void => {
-    timer.cancel()
+    timer?.cancel()
     const attempt = attempts[begun]
     if (attempt === undefined) return
     begun++
@@ -43,7 +43,7 @@ export async function attemptInTurn<Value>(
     begin()
     return await promise
   } finally {
-    timer.cancel()
+    timer?.cancel()
     others.abort()
   }
 }

@@ -81,6 +81,8 @@ export function decodeReply(
   if (message.length > MAX_MESSAGE || countRecords(message) > MAX_RECORDS) return 'malformed'
   try {
     const decoded = packet.decode(message)
+    // The decoder reads on where a message ends in the middle of a record.
+    if (packet.decode.bytes > message.length) return 'malformed'
     return answersQuery(decoded, query) ? toReply(decoded) : undefined
   } catch {
     return 'malformed'

@@ -49,7 +49,8 @@ export interface AuthoritativeResolver extends Resolver {
   findCaa(name: Hostname, signal: AbortSignal): Promise<CaaOutcome>
   /**
    * Asks every authoritative server of the zone that holds `name` the same question, each directly,
-   * side by side. Aliases are not followed: a CNAME is itself an answer.
+   * side by side. Aliases are not followed: a CNAME is itself an answer. Where none of them can be
+   * reached, recursive servers answer in their place, named by their addresses.
    */
   survey(name: Hostname, type: SurveyType, signal: AbortSignal): Promise<Survey>
   /**
@@ -68,7 +69,6 @@ export interface CaaRecord {
   critical: boolean
   /** In lower case; known to us or not. */
   tag: string
-  /** Each byte a character. */
   value: string
 }
 
@@ -88,6 +88,7 @@ export interface Survey {
 export interface ServerAnswer {
   /** Name of the server, as the delegation has it. */
   server: string
+  /** Empty where the server's name has none, or none that may be asked. */
   address: string
   answer:
     /** In presentation form; the strings of a TXT record joined. Sorted. */

@@ -8,9 +8,14 @@ import type { ServerAnswer, Survey, SurveyType } from './resolver.ts'
 import type { Upstreams } from './upstreams.ts'
 import type { ZoneWalk } from './zone-walk.ts'
 
+export interface SurveyQuery {
+  name: Hostname
+  type: SurveyType
+}
+
 /** Asks all servers of the zone that holds the name. */
 export async function surveyZone(
-  { name, type }: { name: Hostname; type: SurveyType },
+  { name, type }: SurveyQuery,
   { walk, lookUp }: { walk: ZoneWalk; lookUp: LookUp },
 ): Promise<Survey> {
   const found = await walk.findZone(name, lookUp)
@@ -35,7 +40,8 @@ export async function surveyZone(
   }
 }
 
-const MAX_SURVEYED = 8
+/** Addresses asked: eight servers with two each. */
+const MAX_SURVEYED = 16
 const NOWHERE: Finding = { kind: 'failed', outcome: 'servfail' }
 
 interface Door {
@@ -45,10 +51,11 @@ interface Door {
 }
 
 function doorsOf({ servers }: Delegation): Door[] {
-  return servers.slice(0, MAX_SURVEYED).flatMap(({ name, endpoints = [] }) => {
+  const doors = servers.flatMap(({ name, endpoints = [] }) => {
     const known = endpoints.length > 0 ? endpoints : [undefined]
     return known.map((endpoint) => ({ server: name, endpoint }))
   })
+  return doors.slice(0, MAX_SURVEYED)
 }
 
 /** That this machine has no IPv6, or no IPv4, says nothing about the server. */
@@ -58,7 +65,7 @@ function isUnreachable(finding: Finding): boolean {
 
 /** What recursive servers say, for where authoritative ones cannot be reached. */
 export async function surveyUpstreams(
-  { name, type }: { name: Hostname; type: SurveyType },
+  { name, type }: SurveyQuery,
   { upstreams, lookUp }: { upstreams: Upstreams; lookUp: LookUp },
 ): Promise<ServerAnswer[]> {
   const told = await upstreams.askEach({ name, type }, lookUp)

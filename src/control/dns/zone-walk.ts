@@ -14,8 +14,6 @@ import {
   readAuthoritative,
   SERVFAIL,
   summarise,
-  TIMEOUT,
-  UNREACHABLE,
   type Failed,
   type Finding,
 } from './finding.ts'
@@ -72,7 +70,7 @@ export function createZoneWalk(options: ZoneWalkOptions): ZoneWalk {
   const walk: ZoneWalk = {
     async ask(query, lookUp) {
       const first = await follow(query, lookUp, options)
-      if (first.walked.finding.kind !== 'failed' || !first.isKept) return first.walked
+      if (!first.isStale) return first.walked
       // The servers may be gone because the zone moved: once more, from above.
       options.cache.remove(first.walked.zone?.apex ?? '')
       return (await follow(query, lookUp, options)).walked
@@ -84,27 +82,25 @@ export function createZoneWalk(options: ZoneWalkOptions): ZoneWalk {
   return walk
 }
 
-/** `isKept`: the failure is of a zone that an earlier look-up had found. */
+/** `isStale`: it failed at a zone that an earlier look-up had found. */
 async function follow(
   query: Query,
   lookUp: LookUp,
   options: ZoneWalkOptions,
-): Promise<{ walked: Walked; isKept: boolean }> {
+): Promise<{ walked: Walked; isStale: boolean }> {
   const begin = await options.guide.begin(query.name, lookUp)
-  if (begin === 'timeout') return { walked: { finding: TIMEOUT, zone: undefined }, isKept: false }
-  if (begin === 'unknown')
-    return { walked: { finding: UNREACHABLE, zone: undefined }, isKept: false }
-  let zone = begin
+  if ('kind' in begin) return { walked: { finding: begin, zone: undefined }, isStale: false }
+  let { zone } = begin
   for (let cuts = 0; cuts < MAX_CUTS; cuts++) {
     const finding = await askZone(zone, query, { lookUp, options })
     const next = finding.kind === 'referral' ? enter(finding, zone, options) : undefined
     if (next === undefined) {
-      const isKept = cuts === 0 && options.cache.find(zone.apex) !== undefined
-      return { walked: { finding, zone }, isKept }
+      const isStale = begin.isKept && cuts === 0 && finding.kind === 'failed'
+      return { walked: { finding, zone }, isStale }
     }
     zone = next
   }
-  return { walked: { finding: SERVFAIL, zone }, isKept: false }
+  return { walked: { finding: SERVFAIL, zone }, isStale: false }
 }
 
 function enter(
@@ -122,26 +118,43 @@ interface Context {
   options: ZoneWalkOptions
 }
 
+/** First the servers whose addresses are known, then those that must be looked up. */
 async function askZone(
   zone: Delegation,
   query: Query,
   { lookUp, options }: Context,
 ): Promise<Finding> {
-  const hasAddress = zone.servers.some(({ endpoints }) => endpoints !== undefined)
-  const known = hasAddress ? zone : await locate(zone, lookUp, { ...options, limit: MAX_LOCATED })
-  const endpoints = known.servers.flatMap((server) => server.endpoints ?? [])
-  const rounds = Array.from({ length: options.tries }, () => pick(endpoints, options.random)).flat()
+  const asked = { query, zone: zone.apex }
+  const known = doorsOf(zone)
+  const first = await askAny(known, asked, { lookUp, options })
+  if (first.kind !== 'failed') return first
+  const located = await locate(zone, lookUp, { ...options, limit: MAX_LOCATED })
+  const others = doorsOf(located).filter((endpoint) => !known.includes(endpoint))
+  if (others.length === 0) return first
+  const second = await askAny(others, asked, { lookUp, options })
+  return second.kind === 'failed' ? summarise([first, second]) : second
+}
+
+function doorsOf({ servers }: Delegation): Endpoint[] {
+  return servers.flatMap(({ endpoints = [] }) => endpoints)
+}
+
+async function askAny(
+  endpoints: readonly Endpoint[],
+  asked: AskedZone,
+  { lookUp, options }: Context,
+): Promise<Finding> {
+  const { tries, random, clock, headStartMs } = options
+  const rounds = Array.from({ length: tries }, () => pick(endpoints, random)).flat()
   const heard = new Map<Endpoint, Finding>()
   const attempts = rounds.map((endpoint) => async (signal: AbortSignal) => {
     const before = heard.get(endpoint)
     if (before) return before
-    const asked = { query, zone: zone.apex }
     const finding = await askOnce(endpoint, asked, { lookUp: { ...lookUp, signal }, options })
     if (!isSilent(finding)) heard.set(endpoint, finding)
     return finding
   })
   const isGood = (finding: Finding): boolean => finding.kind !== 'failed'
-  const { clock, headStartMs } = options
   const { signal } = lookUp
   const result = await attemptInTurn(attempts, { isGood, headStartMs, clock, signal })
   return 'good' in result ? result.good : summarise(result.bad)
@@ -227,13 +240,14 @@ function apexOf(finding: Finding): string | undefined {
   return finding.kind === 'records' ? finding.records[0]?.name : undefined
 }
 
-/** Where the same servers hold the zone above too, they answer without ever referring below. */
+/** Servers that hold the zone above too answer without ever referring below. */
 async function findDelegation(
   apex: string,
   zone: Delegation,
   { lookUp, options }: Context,
 ): Promise<Delegation | undefined> {
   const finding = await askZone(zone, { name: apex, type: 'NS' }, { lookUp, options })
+  if (finding.kind === 'referral') return enter(finding, zone, options)
   if (finding.kind !== 'records') return undefined
   const known = new Map(zone.servers.map((server) => [server.name, server]))
   const below = delegationBy(finding.records, apex)

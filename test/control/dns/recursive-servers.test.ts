@@ -82,6 +82,13 @@ describe('looking up addresses', () => {
     expect(server.questions.slice(before)).toEqual([])
   })
 
+  it('answers so for an alias that leads there', async () => {
+    server.set('inward.test', { CNAME: 'demo.localhost' })
+    const loopback = await resolver.resolveAddresses(name('inward.test'), never)
+    expect(loopback).toMatchObject({ values: [{ address: '::1' }, { address: '127.0.0.1' }] })
+    expect(server.questions.filter((question) => question.endsWith('localhost'))).toEqual([])
+  })
+
   it('rejects with the reason of an aborted signal, before and during the look-up', async () => {
     const reason = new Error('stopped')
     const early = resolver.resolveAddresses(name('four.test'), AbortSignal.abort(reason))
