@@ -1,4 +1,4 @@
-import { normaliseServerName } from '#domain/hostname.ts'
+import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
@@ -11,6 +11,8 @@ export interface ChallengeCheckOptions
   resolver: DnsChallengeOptions['resolver']
   /** Where tls-alpn-01 is looked at: 443, but for tests and demos. */
   tlsPort: number
+  /** For everything together, in milliseconds. @default 12000 */
+  deadlineMs?: number
 }
 
 export type ChallengeCheck = (
@@ -18,24 +20,46 @@ export type ChallengeCheck = (
   signal: AbortSignal,
 ) => Promise<ChallengeFinding>
 
-/** Looks at a challenge as a CA does, whatever its type. Rejects only when aborted. */
+/**
+ * Looks at a challenge as a CA does, whatever its type. The customer's servers decide how long each
+ * step takes, so all of it together has a deadline. Rejects only when aborted.
+ */
 export function createChallengeCheck(options: ChallengeCheckOptions): ChallengeCheck {
-  const { tlsPort: port } = options
+  const { clock, deadlineMs = 12_000 } = options
   return async (challenge, signal) => {
+    signal.throwIfAborted()
     const hostname = normaliseServerName(challenge.identifier)
     if (hostname === undefined) {
       return { isReady: false, problem: `${challenge.identifier} is not a name that can be asked.` }
     }
-    const named = { ...challenge, hostname }
-    switch (challenge.type) {
-      case 'http-01':
-        return inspectHttpChallenge(named, options, signal)
-      case 'dns-01':
-        return inspectDnsChallenge(named, options, signal)
-      case 'tls-alpn-01':
-        return inspectTlsChallenge(named, { ...options, port }, signal)
-      default:
-        return challenge.type satisfies never
+    const deadline = new AbortController()
+    const timer = clock.after(deadlineMs, () => deadline.abort())
+    const both = AbortSignal.any([signal, deadline.signal])
+    try {
+      return await inspect({ ...challenge, hostname }, options, both)
+    } catch (error) {
+      if (!deadline.signal.aborted) throw error
+      return { isReady: false, problem: `${hostname} did not answer in time.` }
+    } finally {
+      timer.cancel()
+      signal.throwIfAborted()
     }
+  }
+}
+
+async function inspect(
+  challenge: OrderChallenge & { hostname: Hostname },
+  options: ChallengeCheckOptions,
+  signal: AbortSignal,
+): Promise<ChallengeFinding> {
+  switch (challenge.type) {
+    case 'http-01':
+      return inspectHttpChallenge(challenge, options, signal)
+    case 'dns-01':
+      return inspectDnsChallenge(challenge, options, signal)
+    case 'tls-alpn-01':
+      return inspectTlsChallenge(challenge, { ...options, port: options.tlsPort }, signal)
+    default:
+      return challenge.type satisfies never
   }
 }

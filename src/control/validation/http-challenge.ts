@@ -3,6 +3,7 @@ import type { OrderChallenge } from '#domain/issuance.ts'
 
 import type { Resolver } from '../dns/resolver.ts'
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
+import { DNS_FAILURES, noUsableAddress } from './dns-failures.ts'
 import { familiesOf, judgeFamilies, type FamilyLook } from './family-finding.ts'
 import type { FetchWellKnown, WellKnownOutcome, WellKnownRequest } from './well-known-fetch.ts'
 
@@ -24,11 +25,9 @@ export async function inspectHttpChallenge(
   const path = `/.well-known/acme-challenge/${token}`
   const request: WellKnownRequest = { hostname, path, userAgent }
   const found = await resolver.resolveAddresses(hostname, signal)
-  const families = found.outcome === 'found' ? familiesOf(found.values) : []
-  if (families.length === 0) {
-    const outcome = await fetchWellKnown(request, signal)
-    return judgeFamilies([lookOf(outcome, { family: 4, request, keyAuthorization })])
-  }
+  if (found.outcome !== 'found') return notReady(DNS_FAILURES[found.outcome](hostname))
+  const families = familiesOf(found.values)
+  if (families.length === 0) return notReady(noUsableAddress(hostname))
   const looks = families.map(async (family) => {
     const outcome = await fetchWellKnown({ ...request, family }, signal)
     return lookOf(outcome, { family, request, keyAuthorization })
@@ -56,4 +55,8 @@ function lookOf(
 function otherBody({ hostname, path }: WellKnownRequest, from: WellKnownOutcome['from']): string {
   const at = from ? ` at ${from.address}` : ''
   return `http://${hostname}${path} answered${at} with another body than the expected one.`
+}
+
+function notReady(problem: string): ChallengeFinding {
+  return { isReady: false, problem }
 }

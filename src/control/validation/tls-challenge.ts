@@ -4,9 +4,10 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 import type { Clock } from '#lib/clock.ts'
 
-import type { DnsAddress, DnsFailure, Resolver } from '../dns/resolver.ts'
+import type { DnsAddress, Resolver } from '../dns/resolver.ts'
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
 import { judgeAcmeTlsCertificate } from './acme-tls-certificate.ts'
+import { DNS_FAILURES, noUsableAddress } from './dns-failures.ts'
 import { familiesOf, judgeFamilies, type FamilyLook } from './family-finding.ts'
 import { isFetchableAddress } from './well-known-target.ts'
 
@@ -15,14 +16,14 @@ export interface TlsChallengeOptions {
   clock: Clock
   /** Where hostnames are asked over TLS: 443, but for tests and demos. */
   port: number
-  /** For everything together, in milliseconds. @default 10000 */
-  deadlineMs?: number
 }
 
 /** RFC 8737 section 6.2. */
 const PROTOCOL = 'acme-tls/1'
 /** Addresses tried of one family, as for HTTP: see well-known-fetch.ts. */
 const MAX_ADDRESSES = 4
+/** For the addresses of one family together; as long as Let's Encrypt waits. */
+const PATIENCE_MS = 10_000
 
 /** One for all: a context of its own for each look would live until it is collected. */
 const context = createSecureContext({ minVersion: 'TLSv1.2' })
@@ -37,33 +38,18 @@ export async function inspectTlsChallenge(
   options: TlsChallengeOptions,
   signal: AbortSignal,
 ): Promise<ChallengeFinding> {
-  const { clock, resolver, deadlineMs = 10_000 } = options
   const { hostname } = challenge
-  signal.throwIfAborted()
-  const deadline = new AbortController()
-  const timer = clock.after(deadlineMs, () => deadline.abort())
-  const both = AbortSignal.any([signal, deadline.signal])
-  try {
-    const found = await resolver.resolveAddresses(hostname, both)
-    if (found.outcome !== 'found') return notReady(`${hostname} ${DNS_FAILURES[found.outcome]}`)
-    const families = familiesOf(found.values)
-    if (families.length === 0) {
-      return notReady(`${hostname} has only addresses that no web server can have.`)
-    }
-    const looks = families.map((family) => {
-      const addresses = found.values
-        .filter((each) => each.family === family && isFetchableAddress(each.address))
-        .slice(0, MAX_ADDRESSES)
-      return lookAtFamily({ challenge, family, addresses, options, signal: both, deadlineMs })
-    })
-    return judgeFamilies(await Promise.all(looks))
-  } catch (error) {
-    if (!deadline.signal.aborted) throw error
-    return notReady(`${hostname} did not answer in time.`)
-  } finally {
-    timer.cancel()
-    signal.throwIfAborted()
-  }
+  const found = await options.resolver.resolveAddresses(hostname, signal)
+  if (found.outcome !== 'found') return notReady(DNS_FAILURES[found.outcome](hostname))
+  const families = familiesOf(found.values)
+  if (families.length === 0) return notReady(noUsableAddress(hostname))
+  const looks = families.map((family) => {
+    const addresses = found.values
+      .filter((each) => each.family === family && isFetchableAddress(each.address))
+      .slice(0, MAX_ADDRESSES)
+    return lookAtFamily({ challenge, family, addresses, options, signal })
+  })
+  return judgeFamilies(await Promise.all(looks))
 }
 
 interface Look {
@@ -72,7 +58,6 @@ interface Look {
   addresses: readonly DnsAddress[]
   options: TlsChallengeOptions
   signal: AbortSignal
-  deadlineMs: number
 }
 
 /** One address after the other until one takes the connection. */
@@ -102,7 +87,7 @@ type Shaken =
 /** Never rejects: a failure is a result. */
 function shakeHands(
   address: string,
-  { challenge, addresses, options, signal, deadlineMs }: Look,
+  { challenge, addresses, options, signal }: Look,
 ): Promise<Shaken> {
   const { promise, resolve } = Promise.withResolvers<Shaken>()
   const { port, clock } = options
@@ -118,7 +103,7 @@ function shakeHands(
   })
   const fail = (flaw: string): void => resolve({ flaw, isConnected })
   const stop = (): void => fail(`did not answer on port ${port} in time.`)
-  const timer = clock.after(deadlineMs / addresses.length, stop)
+  const timer = clock.after(PATIENCE_MS / addresses.length, stop)
   signal.addEventListener('abort', stop, { once: true })
   socket.once('connect', () => (isConnected = true))
   socket.once('secureConnect', () => resolve(readHandshake(socket, port)))
@@ -156,13 +141,6 @@ const UNREACHABLE = new Set([
   'EPERM',
   'EINVAL',
 ])
-
-const DNS_FAILURES = {
-  nxdomain: 'does not exist in DNS (NXDOMAIN).',
-  nodata: 'has no A or AAAA record.',
-  servfail: 'cannot be looked up: its name servers fail (SERVFAIL).',
-  timeout: 'cannot be looked up: its name servers do not answer in time.',
-} as const satisfies Record<DnsFailure, string>
 
 function notReady(problem: string): ChallengeFinding {
   return { isReady: false, problem }

@@ -3,6 +3,7 @@ import type { Clock } from '#lib/clock.ts'
 
 import type { DnsAddress, DnsFailure, Resolver } from '../dns/resolver.ts'
 import { NO_MARKS, type AnswerMarks } from './answer-marks.ts'
+import { DNS_FAILURES, noUsableAddress } from './dns-failures.ts'
 import { getFrom, type GetFailure, type GetResult } from './well-known-get.ts'
 import {
   isFetchableAddress,
@@ -187,7 +188,7 @@ async function findAddresses(host: Hostname, hop: Hop): Promise<readonly DnsAddr
   if (found.outcome !== 'found') return fail(found.outcome, DNS_FAILURES[found.outcome](subject))
   const usable = found.values.filter(({ address }) => isFetchableAddress(address))
   if (usable.length === 0) {
-    return fail('address', `${subject} has only addresses that no web server can have.`)
+    return fail('address', noUsableAddress(subject))
   }
   const wanted = usable.filter(({ family }) => family === (request.family ?? family))
   if (wanted.length === 0 && hop.isFirst) {
@@ -202,13 +203,6 @@ function pickAddresses(all: readonly DnsAddress[]): DnsAddress[] {
   const four = all.filter(({ family }) => family === 4).slice(0, MAX_ADDRESSES / 2)
   return [...six, ...four]
 }
-
-const DNS_FAILURES = {
-  nxdomain: (subject) => `${subject} does not exist in DNS (NXDOMAIN).`,
-  nodata: (subject) => `${subject} has no A or AAAA record.`,
-  servfail: (subject) => `${subject} cannot be looked up: its name servers fail (SERVFAIL).`,
-  timeout: (subject) => `${subject} cannot be looked up: its name servers do not answer in time.`,
-} as const satisfies Record<DnsFailure, (subject: string) => string>
 
 const FAILURES = {
   refused: (subject, port) => `${subject} refused the connection on port ${port}.`,

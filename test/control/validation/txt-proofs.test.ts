@@ -7,6 +7,7 @@ import { createOwnershipCheck } from '#control/validation/ownership-check.ts'
 import type { FetchWellKnown } from '#control/validation/well-known-fetch.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 import { systemClock } from '#lib/clock.ts'
+import { fakeClock } from '#test/fake-clock.ts'
 import { aName, fakeAuthority, type FakeAuthorityOptions } from '#test/fake-authority.ts'
 
 const never = new AbortController().signal
@@ -137,6 +138,33 @@ describe('the preflight of dns-01', () => {
     ],
   ])('says what to change: %s', async (_, authority, problem) => {
     expect(await inspect(authority, 'dcv.saas.com')).toEqual({ isReady: false, problem })
+  })
+})
+
+describe('the preflight of any challenge', () => {
+  it('ends after its time, whatever the customer’s servers do', async () => {
+    const clock = fakeClock()
+    const slow = fakeAuthority()
+    const check = createChallengeCheck({
+      resolver: {
+        ...slow,
+        survey: (_, __, signal) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+          }),
+      },
+      fetchWellKnown: unreachable,
+      clock,
+      tlsPort: 443,
+      userAgent: 'test',
+    })
+    const checking = check(challenge, never)
+    await clock.advance(12_000)
+    expect(await checking).toEqual({
+      isReady: false,
+      problem: 'app.customer.com did not answer in time.',
+    })
+    expect(clock.nextDue()).toBeUndefined()
   })
 })
 
