@@ -37,10 +37,11 @@ export function judgeCertificate({ record, now }: Facts): Check | undefined {
     name: 'certificate',
     status: worst.status,
     expected: 'a valid certificate, renewed in time',
-    seen: record.chains.map(({ keyAlgorithm, certificate }) => ({
-      server: keyAlgorithm,
-      answer: certificate ? `valid until ${renderTime(certificate.notAfter)}` : 'none yet',
-    })),
+    seen: record.chains.flatMap((chain) => {
+      const { certificate } = chain
+      if (!certificate) return []
+      return [{ server: nameOf(chain), answer: `valid until ${renderTime(certificate.notAfter)}` }]
+    }),
     ...(worst.since !== undefined && { since: worst.since }),
     sentence: worst.sentence,
   }

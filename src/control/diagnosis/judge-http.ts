@@ -29,10 +29,14 @@ export function judgeProxy(facts: Facts): Check | undefined {
   }
 }
 
-/** Whether an edge answers over plain HTTP, in each family; undefined where there is no address. */
+/**
+ * Whether an edge answers over plain HTTP, in each family; undefined where there is no address, or
+ * where it is known already who stands in front.
+ */
 export function judgeHttp(facts: Facts): Check | undefined {
   const { seen, record } = facts
   if (seen.addresses && seen.addresses.outcome !== 'found') return undefined
+  if (judgeProxy(facts)?.status === 'wrong') return undefined
   const { http } = seen
   const check = (status: Check['status'], sentence: string): Check => ({
     name: 'http',
@@ -75,7 +79,7 @@ function seenOf(answer: FamilyAnswer, facts: Facts): Seen {
   const server = outcome.from?.address ?? (family === 6 ? 'IPv6' : 'IPv4')
   if (isFromEdge(answer, facts)) return { server, answer: 'an edge' }
   const provider = outcome.from?.marks.provider
-  const said = outcome.outcome === 'failed' ? outcome.problem : 'another body'
+  const said = outcome.outcome === 'failed' ? outcome.problem : 'something else'
   const where = outcome.from && isOurs(outcome.from.address, facts) ? 'an edge: ' : ''
   return { server, answer: `${where}${provider ? `${provider}: ` : ''}${said}` }
 }

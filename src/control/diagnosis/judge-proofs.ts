@@ -1,7 +1,7 @@
 import type { Ownership, OwnershipProof } from '#domain/ownership.ts'
 
 import { judgeToken, ownershipTxtName } from '../validation/ownership-token.ts'
-import { renderTime, type Check } from './diagnosis.ts'
+import { renderTime, type Check, type Seen } from './diagnosis.ts'
 import { seenAt, wantedRecord, type Facts } from './facts.ts'
 import { judgeTarget } from './judge-dns.ts'
 
@@ -17,12 +17,11 @@ const PROOFS = {
 export function judgeOwnership(facts: Facts): Check {
   const { record, seen } = facts
   const { hostname, ownership, ownershipToken, removal } = record
-  const servers = seen.token?.survey.servers ?? []
   const check = (status: Check['status'], sentence: string, since?: number): Check => ({
     name: 'ownership',
     status,
     expected: `${wantedRecord(facts)}, or ${ownershipTxtName(hostname) ?? hostname} TXT ${ownershipToken}`,
-    seen: seenAt(servers),
+    seen: status === 'wrong' ? tokensSeen(seen.token) : [],
     ...(since !== undefined && { since }),
     sentence,
   })
@@ -50,6 +49,14 @@ export function judgeOwnership(facts: Facts): Check {
   }
 }
 
+/** What stands where the token should. */
+function tokensSeen(token: Facts['seen']['token']): Seen[] {
+  return seenAt(token?.survey.servers ?? []).map(({ server, answer }) => ({
+    server,
+    answer: `TXT ${answer}`,
+  }))
+}
+
 type Pending = Extract<Ownership, { state: 'pending' }>
 
 function judgePending(
@@ -72,8 +79,8 @@ function judgePending(
     const sentence = `${hostname} is not proved yet: set ${wantedRecord(facts)}, or the TXT record with the token.`
     return check('wrong', sentence, ownership.since)
   }
-  const when = ownership.nextAt <= facts.now ? 'now' : `at ${renderTime(ownership.nextAt)}`
-  const sentence = `${hostname} is as it should be and will be looked at again ${when}.`
+  const when = ownership.nextAt <= facts.now ? 'due now' : `at ${renderTime(ownership.nextAt)}`
+  const sentence = `The proof of ${hostname} is in place: the next look, ${when}, will find it.`
   return check('waiting', sentence, ownership.since)
 }
 
@@ -87,7 +94,7 @@ export function judgeCaaRecords({ record, seen: { permissions } }: Facts): Check
   }
   const seen = permissions.map(({ ca, finding }) => ({
     server: ca,
-    answer: finding.isPermitted ? 'permitted' : finding.problem,
+    answer: finding.isPermitted ? 'permitted' : 'not permitted',
   }))
   const allowed = permissions.find(({ finding }) => finding.isPermitted)
   const [first] = permissions

@@ -200,7 +200,7 @@ describe('a customer’s mistake, seen through the API', () => {
   it('is none where the name points here: the rest only takes time', async () => {
     const shown = await diagnoseNew('good.customer.test')
     expect(shown.status).toBe('waiting')
-    expect(shown.summary).toMatch(/^good\.customer\.test is as it should be and will be looked at/)
+    expect(shown.summary).toMatch(/^The proof of good\.customer\.test is in place: the next look, /)
     expect(sentenceOf(shown, 'dnssec')).toBe('ok: Validating resolvers believe good.customer.test.')
     expect(sentenceOf(shown, 'http')).toBe('ok: An edge answers for good.customer.test over HTTP.')
     expect(shown.checks.find(({ name }) => name === 'target')?.seen).toEqual([

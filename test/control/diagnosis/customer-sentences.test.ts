@@ -294,6 +294,11 @@ describe('the sentence about', () => {
     expect(sentenceOf('target', facts(seen))).toBe(`ok: ${H} has addresses of the edges.`)
   })
 
+  it('a provider in front is told once', () => {
+    const http = [othersAnswer(OTHER, { provider: 'Cloudflare' })]
+    expect(sentenceOf('http', facts({ http }))).toBeUndefined()
+  })
+
   it('a target that nobody set is not compared', () => {
     const seen = {
       addresses: found(OTHER),

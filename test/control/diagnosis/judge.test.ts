@@ -77,7 +77,7 @@ describe('the sentence about ownership', () => {
       'not proved yet, but set',
       pending,
       {},
-      `waiting: ${H} is as it should be and will be looked at again at 2026-11-23 00:01 UTC.`,
+      `waiting: The proof of ${H} is in place: the next look, at 2026-11-23 00:01 UTC, will find it.`,
     ],
     [
       'moved',
@@ -120,6 +120,7 @@ describe('the sentence about ownership', () => {
     expect(check).toMatchObject({
       status: 'wrong',
       since: NOON,
+      seen: [{ server: 'ns1 (203.0.113.1)', answer: 'TXT NXDOMAIN' }],
       sentence: `The TXT record stands at ${name}.customer.com, not at ${name}: enter "_cf-custom-hostname.app" as its name at the DNS host.`,
     })
   })
@@ -231,7 +232,7 @@ describe('the summary', () => {
     const record = named({ ownership })
     expect(judge(facts({}, { record }))).toMatchObject({
       status: 'waiting',
-      summary: `${H} is as it should be and will be looked at again now.`,
+      summary: `The proof of ${H} is in place: the next look, due now, will find it.`,
     })
     const zone = aZone({ fallbackOrigin: undefined })
     expect(judge(facts({}, { record, zone }))).toMatchObject({
