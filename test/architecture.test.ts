@@ -66,7 +66,9 @@ function readSource(path: string): SourceFile {
   return { path, room: roomOf(path), text, imports: specifiers.map((s) => resolveImport(path, s)) }
 }
 
+/** The settings have grown too long for one file: `config-….ts` belong to `config.ts`. */
 function roomOf(path: string): string {
+  if (/^config-[a-z-]+\.ts$/.test(path)) return 'config.ts'
   return path.split('/')[0] ?? path
 }
 

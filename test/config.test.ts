@@ -40,6 +40,7 @@ describe('defaults', () => {
       validationTlsPort: 443,
       edgePrefixes: [],
       dcvZone: undefined,
+      dnsServer: undefined,
       allowReservedTlds: false,
       logLevel: 'info',
       edge: {
@@ -120,6 +121,7 @@ describe('each variable', () => {
       validationTlsPort: 8443,
       edgePrefixes: ['192.0.2.0/24', '2001:db8::/48', '198.51.100.7/32'],
       dcvZone: 'dcv.saas.test',
+      dnsServer: undefined,
       allowReservedTlds: true,
       logLevel: 'debug',
       edge: {
@@ -265,14 +267,14 @@ describe('a mistake', () => {
     const run = (): unknown =>
       loadWithFile('workers: none\nedge: { drain: soon, colour: red }\n', {
         CUSTOS_LOG_LEVEL: 'loud',
-        CUSTOS_DNS_LISTEN: '127.0.0.1:53',
+        CUSTOS_DNS_NS: 'ns1.saas.test',
       })
     expect(mistakesOf(run).map(({ name }) => name)).toEqual([
       'workers',
       'CUSTOS_LOG_LEVEL',
       'edge.drain',
       'edge.colour',
-      'CUSTOS_DNS_LISTEN',
+      'CUSTOS_DNS_NS',
     ])
     expect(run).toThrow(/workers: .*\nCUSTOS_LOG_LEVEL: .*\nedge\.drain: /)
   })
@@ -320,15 +322,8 @@ describe('what a later version brings', () => {
       'redis+cluster://a:1',
       'redis+cluster:// is not available in this version: leave it unset',
     ],
-    ['CUSTOS_DNS_LISTEN', '0.0.0.0:53', 'is not available in this version: remove it'],
   ])('is refused, not ignored: %s=%s', (variable, value, message) => {
     expect(mistakeIn({ [variable]: value })).toBe(`${variable}: ${message}`)
-  })
-
-  it('is refused in the file too', () => {
-    expect(mistakesOf(() => loadWithFile('dns: { listen: "0.0.0.0:53" }'))).toEqual([
-      { name: 'dns.listen', message: 'is not available in this version: remove it' },
-    ])
   })
 })
 

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 
 import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
+import { caLimitsOf, UNLIMITED, type CaLimits } from '#domain/ca-limits.ts'
+import type { Certificate } from '#domain/certificate.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { renderMetrics, type Metrics, type MetricSnapshot } from '#lib/metrics.ts'
@@ -18,15 +20,22 @@ import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
 import { createIssuers, type Issuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
+import { createLedger } from './ca/ledger.ts'
+import { createIssuerMeter } from './ca/measured-issuer.ts'
 import { createCaList } from './diagnosis/ca-list.ts'
 import { createDiagnose, type Diagnose } from './diagnosis/diagnose.ts'
 import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
+import { startAuthoritativeServer, type AuthoritativeServer } from './dns/authoritative/server.ts'
+import { createStoreDcvRecords } from './dns/authoritative/store-dcv-records.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
+import { createOutages } from './lifecycle/outages.ts'
+import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
+import { startRevocations } from './lifecycle/revocations.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
 import { createChallengeCheck } from './validation/challenge-check.ts'
@@ -69,7 +78,7 @@ const DIAGNOSIS_FETCH_MS = 6_000
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 export const ROOTS_FILE = 'local-ca.pem'
 
-/** @throws {ListenError} when the API's address is taken; what was started is closed again */
+/** @throws {ListenError} when an address is taken; what was started is closed again */
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
@@ -118,11 +127,19 @@ async function startLoops(
   const { inspector, inspectAsCa, diagnoseWith } = lookersOf(options)
   const issuer = await openIssuer(options, inspectAsCa)
   started.defer(() => issuer.close())
-  const issuers = createIssuers([issuer])
+  const dnsServer = await startDnsServer(options, started)
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
-  const onRemoved = (): void => lifecycle.wake()
-  const deployments = started.use(startDeployments({ store, directory, clock, log, onRemoved }))
+  const issuers = createIssuers([createIssuerMeter(metrics)(issuer)])
+  const revocations = started.use(startRevocations({ issuers, clock, random, log }))
+  const onRemoved = (certificates: readonly Certificate[]): void => {
+    lifecycle.wake()
+    if (config.revokeOnRemoval) revocations.add(certificates)
+  }
+  const recordSightings = createSightingRecorder(store)
+  const deployments = started.use(
+    startDeployments({ store, directory, clock, log, onRemoved, recordSightings }),
+  )
   const onPublished = (id: string): void => deployments.watch(id)
   const onLoss = (): void => deployments.noteLoss()
   const publisher = started.use(
@@ -133,9 +150,15 @@ async function startLoops(
     ...options,
     deployments,
     issuers,
+    budget: createLedger({ store, clock, metrics, cas: [issuer.name], limitsOf }),
+    outages: createOutages(clock),
+    findCertificate: (id) => store.certificates.find(id),
     inspector,
     keyMaker: createKeyMaker(),
-    putAnswers: (record) => publisher.putAnswers(record),
+    putAnswers: (record) => {
+      dnsServer?.forget()
+      return publisher.putAnswers(record)
+    },
     removeAnswers: (before, after) => publisher.removeAnswers(before, after),
     publishNow: (id) => publisher.publishNow(id),
     onFact: () => publisher.wake(),
@@ -144,6 +167,30 @@ async function startLoops(
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
   return { publisher, lifecycle, diagnose: diagnoseWith(issuers) }
+}
+
+/** The built-in CA is ours; others publish their limits, or are expected to have some. */
+function limitsOf(ca: string): CaLimits {
+  return URL.canParse(ca) ? caLimitsOf(ca) : UNLIMITED
+}
+
+/** For DCV delegation, where it is set up. CAs look while the loop runs: it is closed after that. */
+async function startDnsServer(
+  { config, store, clock, log, metrics }: ControlOptions,
+  started: AsyncDisposableStack,
+): Promise<AuthoritativeServer | undefined> {
+  if (!config.dnsServer) return undefined
+  const records = createStoreDcvRecords({ store, clock })
+  const server = await startAuthoritativeServer({
+    ...config.dnsServer,
+    records,
+    clock,
+    log,
+    metrics,
+  })
+  started.use(server)
+  log.info({ zone: config.dnsServer.zone, addresses: server.addresses }, 'DNS server listens')
+  return server
 }
 
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */

@@ -8,6 +8,7 @@ const run = promisify(execFile)
 
 /** Debian's packages that tests may ask for, and the program that shows that one is there. */
 const PROGRAMS = {
+  'bind9-dnsutils': 'dig',
   caddy: 'caddy',
   chromium: 'chromium',
   curl: 'curl',

@@ -11,6 +11,8 @@ import { tempDir } from './temp-dir.ts'
 export interface PebbleOptions {
   /** Where it looks for http-01 answers, on 127.0.0.1 whatever the name. */
   httpPort: number
+  /** The same for tls-alpn-01. @default one where nobody is */
+  tlsPort?: number
   /** It makes accounts for these only: HMAC keys in base64url by key identifier. */
   externalAccounts?: Record<string, string>
   /** Pebble's own settings, such as `PEBBLE_WFE_NONCEREJECT`. */
@@ -49,14 +51,14 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   const certificates = await httpsCertificates()
   writeFileSync(join(dir, 'cert.pem'), certificates.ecdsa.certPem)
   writeFileSync(join(dir, 'key.pem'), certificates.ecdsa.keyPem, { mode: 0o600 })
-  const { externalAccounts, httpPort } = options
+  const { externalAccounts, httpPort, tlsPort = 1 } = options
   const config = {
     listenAddress: `127.0.0.1:${port}`,
     managementListenAddress: `127.0.0.1:${managementPort}`,
     certificate: join(dir, 'cert.pem'),
     privateKey: join(dir, 'key.pem'),
     httpPort,
-    tlsPort: 1,
+    tlsPort,
     ocspResponderURL: '',
     externalAccountBindingRequired: externalAccounts !== undefined,
     externalAccountMACKeys: externalAccounts ?? {},

@@ -24,7 +24,10 @@ export interface PermissionQuestion {
   methods?: readonly ChallengeType[] | undefined
 }
 
-export type PermissionFinding = { isPermitted: true } | { isPermitted: false; problem: string }
+/** `reason`: the CAA records say so, or nobody can tell because the name's DNS is broken. */
+export type PermissionFinding =
+  | { isPermitted: true }
+  | { isPermitted: false; reason: 'caa' | 'dns'; problem: string }
 
 export interface OwnershipQuestion {
   hostname: Hostname

@@ -25,8 +25,7 @@ export function createPermissionCheck({ resolver }: PermissionCheckOptions): Per
       resolver.findCaa(question.hostname, signal),
       resolver.checkDnssec(question.hostname, signal),
     ])
-    const problem = judgePermission(question, { caa, dnssec })
-    return problem === undefined ? { isPermitted: true } : { isPermitted: false, problem }
+    return judgePermission(question, { caa, dnssec })
   }
 }
 
@@ -36,30 +35,37 @@ export interface PermissionSighting {
   dnssec: DnssecState
 }
 
-/**
- * Undefined where the CA may issue; else the specification's sentence (section 3.6), then what was seen
- * and what to add.
- */
+/** The problem begins with the specification's sentence (section 3.6); then what was seen and what to add. */
 export function judgePermission(
   question: PermissionQuestion,
   { caa, dnssec }: PermissionSighting,
-): string | undefined {
+): PermissionFinding {
   const { hostname } = question
   if (dnssec === 'bogus') {
-    return `dns problem: looking up caa for ${hostname}: dnssec: bogus. Its DNSSEC signatures do not hold: have the zone signed anew, or the DS record removed at the registrar.`
+    return unknown(
+      `dns problem: looking up caa for ${hostname}: dnssec: bogus. Its DNSSEC signatures do not hold: have the zone signed anew, or the DS record removed at the registrar.`,
+    )
   }
   switch (caa.outcome) {
     case 'none':
-      return undefined
+      return { isPermitted: true }
     case 'servfail':
-      return `SERVFAIL looking up CAA for ${hostname}. ${nameServersOf(caa.at)} fail: every CA must take that for a no.`
+      return unknown(
+        `SERVFAIL looking up CAA for ${hostname}. ${nameServersOf(caa.at)} fail: every CA must take that for a no.`,
+      )
     case 'timeout':
-      return `Certificate authority encountered a SERVFAIL during DNS lookup, please check your DNS reachability. ${nameServersOf(caa.at)} do not answer in time.`
+      return unknown(
+        `Certificate authority encountered a SERVFAIL during DNS lookup, please check your DNS reachability. ${nameServersOf(caa.at)} do not answer in time.`,
+      )
     case 'found':
       return judgeRecords(question, caa)
     default:
       return caa satisfies never
   }
+}
+
+function unknown(problem: string): PermissionFinding {
+  return { isPermitted: false, reason: 'dns', problem }
 }
 
 function nameServersOf(at: Hostname): string {
@@ -72,7 +78,7 @@ const BLOCKED =
 function judgeRecords(
   question: PermissionQuestion,
   { at, records }: Extract<CaaOutcome, { outcome: 'found' }>,
-): string | undefined {
+): PermissionFinding {
   const { caaIdentities: identities, accountUri, methods, wildcard } = question
   const applicant = { identities, accountUri, methods }
   const verdicts = [
@@ -80,7 +86,9 @@ function judgeRecords(
     ...(wildcard ? [judgeCaa(records, applicant, { wildcard: true })] : []),
   ]
   const denied = verdicts.find((verdict) => !verdict.isPermitted)
-  return denied && `${BLOCKED} ${explain(denied, { at, question })}`
+  if (!denied) return { isPermitted: true }
+  const problem = `${BLOCKED} ${explain(denied, { at, question })}`
+  return { isPermitted: false, reason: 'caa', problem }
 }
 
 type Denied = Extract<CaaVerdict, { isPermitted: false }>

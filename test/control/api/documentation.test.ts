@@ -56,6 +56,7 @@ describe('the OpenAPI document', () => {
         ),
         ...['GET', 'PATCH', 'DELETE'].map((method) => `${method} ${hostname}`),
         `GET ${hostname}/diagnosis`,
+        `GET ${hostname}/events`,
       ].toSorted(),
     )
     for (const { method, path } of operations()) {

@@ -242,7 +242,12 @@ describe('the sentence about', () => {
       'caa',
       'wrong',
       {
-        permissions: [{ ca: 'Test CA', finding: { isPermitted: false, problem: 'CAA says no.' } }],
+        permissions: [
+          {
+            ca: 'Test CA',
+            finding: { isPermitted: false, reason: 'caa', problem: 'CAA says no.' },
+          },
+        ],
       },
       'CAA says no.',
     ],
@@ -252,7 +257,7 @@ describe('the sentence about', () => {
       'ok',
       {
         permissions: [
-          { ca: 'First CA', finding: { isPermitted: false, problem: 'no' } },
+          { ca: 'First CA', finding: { isPermitted: false, reason: 'caa', problem: 'no' } },
           { ca: 'Second CA', finding: { isPermitted: true } },
         ],
       },

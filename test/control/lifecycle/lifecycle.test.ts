@@ -182,12 +182,13 @@ describe('the lifecycle', () => {
     const active = await plane.until(record.id, isActive)
     const before = await plane.edgeDirectory.findBinding(record.hostname)
 
+    const now = systemClock.now()
     await plane.store.hostnames.update(record.id, (current) => ({
       record: {
         ...current,
         chains: current.chains.map((chain) =>
           chain.issuance.state === 'issued'
-            ? { ...chain, issuance: { ...chain.issuance, nextAt: systemClock.now() } }
+            ? { ...chain, issuance: { ...chain.issuance, renewAt: now, nextAt: now } }
             : chain,
         ),
       },

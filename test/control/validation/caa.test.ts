@@ -114,13 +114,20 @@ describe('the permission to issue', () => {
     [found(issue('letsencrypt.org')), undefined],
     [{ outcome: 'none' } as const, undefined],
   ])('is judged of %j', (caa, sentence) => {
-    expect(judgePermission(question, { caa, dnssec: 'fine' })).toBe(sentence)
+    const reason = caa.outcome === 'found' ? 'caa' : 'dns'
+    expect(judgePermission(question, { caa, dnssec: 'fine' })).toEqual(
+      sentence === undefined
+        ? { isPermitted: true }
+        : { isPermitted: false, reason, problem: sentence },
+    )
   })
 
   it('names the wildcard’s own record', () => {
     const caa = found(issue('letsencrypt.org'), wild('digicert.com'))
-    expect(judgePermission({ ...question, wildcard: true }, { caa, dnssec: 'fine' })).toBe(
-      `${BLOCKED} The CAA records at customer.com permit only digicert.com: add customer.com CAA 0 issuewild "letsencrypt.org".`,
+    expect(judgePermission({ ...question, wildcard: true }, { caa, dnssec: 'fine' })).toMatchObject(
+      {
+        problem: `${BLOCKED} The CAA records at customer.com permit only digicert.com: add customer.com CAA 0 issuewild "letsencrypt.org".`,
+      },
     )
   })
 
@@ -137,15 +144,16 @@ describe('the permission to issue', () => {
     ],
   ])('says which parameter forbids: %j', (more, parameter, sentence) => {
     const caa = found(issue(`letsencrypt.org; ${parameter}`))
-    expect(judgePermission({ ...question, ...more }, { caa, dnssec: 'fine' })).toBe(
-      `${BLOCKED} ${sentence}`,
-    )
+    expect(judgePermission({ ...question, ...more }, { caa, dnssec: 'fine' })).toMatchObject({
+      problem: `${BLOCKED} ${sentence}`,
+    })
   })
 
   it('is refused where DNSSEC is broken, whatever else is there', async () => {
     const resolver = fakeAuthority({ dnssec: 'bogus' })
     expect(await createPermissionCheck({ resolver })(question, never)).toEqual({
       isPermitted: false,
+      reason: 'dns',
       problem: expect.stringMatching(
         /^dns problem: looking up caa for app\.customer\.com: dnssec: bogus\. /,
       ),
