@@ -42,6 +42,7 @@ describe('defaults', () => {
       dcvZone: undefined,
       dnsServer: undefined,
       allowReservedTlds: false,
+      revokeOnRemoval: false,
       logLevel: 'info',
       edge: {
         accessLog: false,
@@ -91,6 +92,7 @@ describe('each variable', () => {
       CUSTOS_EDGE_PREFIXES: '192.0.2.0/24, 2001:DB8:0::/48,198.51.100.7',
       CUSTOS_DCV_ZONE: 'dcv.saas.test',
       CUSTOS_ALLOW_RESERVED_TLDS: 'true',
+      CUSTOS_REVOKE_ON_REMOVAL: 'true',
       CUSTOS_LOG_LEVEL: 'DEBUG',
       CUSTOS_EDGE_ACCESS_LOG: 'on',
       CUSTOS_EDGE_DEFAULT_HOSTNAME: 'www.saas.test',
@@ -123,6 +125,7 @@ describe('each variable', () => {
       dcvZone: 'dcv.saas.test',
       dnsServer: undefined,
       allowReservedTlds: true,
+      revokeOnRemoval: true,
       logLevel: 'debug',
       edge: {
         accessLog: true,

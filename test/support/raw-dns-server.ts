@@ -52,17 +52,22 @@ export async function startRawDnsServer(
     server.onQuestion({ ...way, name: name.toLowerCase(), type, query })
   }
   const owned = new AsyncDisposableStack()
+  let isOpen = true
   const socket = createSocket('udp4').on('message', (message, from) =>
     hear(message, {
       over: 'udp',
       from,
-      send: (reply) => socket.send(reply, from.port, from.address),
+      // A test may be over before its server has made up its mind.
+      send: (reply) => void (isOpen && socket.send(reply, from.port, from.address)),
       hangUp: () => {},
     }),
   )
   socket.bind(port, address)
   await once(socket, 'listening')
-  owned.defer(() => new Promise((resolve) => socket.close(() => resolve())))
+  owned.defer(() => {
+    isOpen = false
+    return new Promise((resolve) => socket.close(() => resolve()))
+  })
   owned.use(await listenTcp({ address, port }, hear))
   return server
 }

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
-
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { Hostname } from '#domain/hostname.ts'
-import { hasOpenOrder, type OrderChallenge } from '#domain/issuance.ts'
+import { hasOpenOrder } from '#domain/issuance.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Store } from '#store/store.ts'
 
+import { txtValueOf } from '../../ca/key-authorization.ts'
 import type { DcvRecords } from './dcv-records.ts'
 import { DelegatedZones } from './delegated-zones.ts'
 
@@ -35,16 +33,7 @@ function txtOf({ hostname, chains }: CustomHostname, now: number): string[] {
   return chains.flatMap(({ issuance }) => {
     if (!hasOpenOrder(issuance) || issuance.order.expiresAt <= now) return []
     return issuance.order.challenges
-      .filter(({ type, identifier }) => type === 'dns-01' && baseOf(identifier) === hostname)
-      .map(valueOf)
+      .filter(({ type, identifier }) => type === 'dns-01' && identifier === hostname)
+      .map(({ keyAuthorization }) => txtValueOf(keyAuthorization))
   })
-}
-
-function baseOf(identifier: string): Hostname | string {
-  return identifier.startsWith('*.') ? identifier.slice(2) : identifier
-}
-
-/** RFC 8555 section 8.4. */
-function valueOf({ keyAuthorization }: OrderChallenge): string {
-  return createHash('sha256').update(keyAuthorization).digest('base64url')
 }

@@ -80,7 +80,7 @@ describe('the values of a hostname', () => {
     const challenges = [
       { ...challenge, identifier: 'a.com' },
       { ...challenge, type: 'dns-01' as const, identifier: 'b.com' },
-      { ...challenge, type: 'dns-01' as const, identifier: '*.a.com' },
+      { ...challenge, type: 'dns-01' as const, identifier: 'a.com', wildcard: true as const },
     ]
     const record = withIssuance(aHostname({ hostname: name('a.com') }), 'ecdsa', {
       state: 'validating',
