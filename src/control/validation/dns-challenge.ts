@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
-
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 
+import { txtValueOf } from '../ca/key-authorization.ts'
 import type { AuthoritativeResolver } from '../dns/resolver.ts'
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
 import { judgeTxt } from './judge-txt.ts'
@@ -29,7 +28,7 @@ export async function inspectDnsChallenge(
   if (name === undefined) {
     return notReady(`${challenge.hostname} is too long for a record below it.`)
   }
-  const value = dnsChallengeValue(challenge.keyAuthorization)
+  const value = txtValueOf(challenge.keyAuthorization)
   const [survey, dnssec] = await Promise.all([
     surveyTxt(name, resolver, signal),
     resolver.checkDnssec(name, signal),
@@ -44,11 +43,6 @@ export async function inspectDnsChallenge(
   const misplaced = isAnywhere ? undefined : await findMisplaced(value, { names, resolver }, signal)
   const problem = judgeTxt({ survey, value, misplaced, dcvZone })
   return problem === undefined ? { isReady: true } : notReady(problem)
-}
-
-/** What the TXT record must say (section 8.4). */
-export function dnsChallengeValue(keyAuthorization: string): string {
-  return createHash('sha256').update(keyAuthorization).digest('base64url')
 }
 
 function notReady(problem: string): ChallengeFinding {

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { createDiagnose } from '#control/diagnosis/diagnose.ts'
-import { dnsChallengeValue } from '#control/validation/dns-challenge.ts'
+import { txtValueOf } from '#control/ca/key-authorization.ts'
 import { createEdgePrefixes } from '#control/validation/edge-prefixes.ts'
 import { createNetworkInspector } from '#control/validation/network-inspector.ts'
 import { createWellKnownFetch } from '#control/validation/well-known-fetch.ts'
@@ -251,7 +251,7 @@ describe('a customer’s mistake, seen through the API', () => {
 
   it('is a challenge that is missing, until it is there', async () => {
     const id = await createWithTxt('txt.customer.test')
-    const value = dnsChallengeValue('token.thumbprint')
+    const value = txtValueOf('token.thumbprint')
     expect(sentenceOf(await diagnose(id), 'challenge')).toBe(
       `wrong: _acme-challenge.txt.customer.test has no TXT record: add the TXT record _acme-challenge.txt.customer.test with the value ${value}.`,
     )

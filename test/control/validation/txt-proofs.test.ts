@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
 import { createChallengeCheck } from '#control/validation/challenge-check.ts'
-import { dnsChallengeValue } from '#control/validation/dns-challenge.ts'
 import { createEdgePrefixes } from '#control/validation/edge-prefixes.ts'
 import { createOwnershipCheck } from '#control/validation/ownership-check.ts'
 import type { FetchWellKnown } from '#control/validation/well-known-fetch.ts'
@@ -41,10 +40,6 @@ const inspect = (
   })(challenge, never)
 
 describe('the preflight of dns-01', () => {
-  it('computes the value as RFC 8555 has it', () => {
-    expect(dnsChallengeValue('hello')).toBe(VALUE)
-  })
-
   it.each<[string, FakeAuthorityOptions]>([
     ['every server has it', { servers: { a: { [`TXT ${NAME}`]: [VALUE] } } }],
     ['beside other values', { servers: { a: { [`TXT ${NAME}`]: ['x', VALUE] } } }],
