@@ -4,6 +4,7 @@ import { judgeToken, ownershipTxtName } from '../validation/ownership-token.ts'
 import { renderTime, type Check, type Seen } from './diagnosis.ts'
 import { seenAt, wantedRecord, type Facts } from './facts.ts'
 import { judgeTarget } from './judge-dns.ts'
+import { judgeHttp } from './judge-http.ts'
 
 /** What must be proved: to us that the zone may serve the name, to a CA that it may be certified. */
 
@@ -132,7 +133,8 @@ export function judgeDelegation(facts: Facts): Check | undefined {
 }
 
 /** What the open orders show; undefined where the customer has nothing to show. */
-export function judgeChallenges({ seen: { challenges = [] } }: Facts): Check | undefined {
+export function judgeChallenges(facts: Facts): Check | undefined {
+  const { challenges = [] } = facts.seen
   if (challenges.length === 0) return undefined
   const check = {
     name: 'challenge',
@@ -145,6 +147,11 @@ export function judgeChallenges({ seen: { challenges = [] } }: Facts): Check | u
   const problem = challenges
     .map(({ finding }) => (finding.isReady ? undefined : finding.problem))
     .find((each) => each !== undefined)
+  // The lifecycle proves by HTTP what leads here, whatever was chosen (spec section 3.1).
+  if (problem !== undefined && !facts.record.ssl?.wildcard && judgeHttp(facts)?.status === 'ok') {
+    const sentence = 'The name leads here, so the CA is shown it over HTTP and needs no TXT record.'
+    return { ...check, status: 'ok', sentence }
+  }
   if (problem !== undefined) return { ...check, status: 'wrong', sentence: problem }
   return { ...check, status: 'ok', sentence: 'The CA would see what it wants to see.' }
 }

@@ -41,9 +41,9 @@ proxied A ${PROXY}
 closed A ${CLOSED}
 circle A ${CIRCLE}
 deadend CNAME gone.old.test.
-txt CNAME ${TARGET}.
+txt A ${OTHERS}
 _acme-challenge.stale CNAME stale.dcv.old.test.
-stale CNAME ${TARGET}.
+stale A ${OTHERS}
 `
 const ZONES = {
   'customer.test': CUSTOMER,

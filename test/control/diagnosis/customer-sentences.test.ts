@@ -22,6 +22,8 @@ import {
   noAlias,
 } from '#test/diagnosis-facts.ts'
 
+const MISSING = { isReady: false, problem: 'No TXT record.' } as const
+
 describe('the sentence about', () => {
   it.each<[string, CheckName, CheckStatus, Partial<Sighting>, string]>([
     [
@@ -274,8 +276,15 @@ describe('the sentence about', () => {
       'a challenge that is not shown',
       'challenge',
       'wrong',
-      { challenges: [{ type: 'dns-01', finding: { isReady: false, problem: 'No TXT record.' } }] },
+      { challenges: [{ type: 'dns-01', finding: MISSING }], http: [closed(4)] },
       'No TXT record.',
+    ],
+    [
+      'a challenge that HTTP makes needless',
+      'challenge',
+      'ok',
+      { challenges: [{ type: 'dns-01', finding: MISSING }] },
+      'The name leads here, so the CA is shown it over HTTP and needs no TXT record.',
     ],
     [
       'a challenge that is shown',
@@ -297,6 +306,13 @@ describe('the sentence about', () => {
     }
     expect(sentenceOf('ipv6', facts(seen))).toBeUndefined()
     expect(sentenceOf('target', facts(seen))).toBe(`ok: ${H} has addresses of the edges.`)
+  })
+
+  it('a challenge of a wildcard is needed, wherever the name leads', () => {
+    const { ssl } = named()
+    const record = named({ ssl: ssl && { ...ssl, wildcard: true } })
+    const challenges = [{ type: 'dns-01' as const, finding: MISSING }]
+    expect(sentenceOf('challenge', facts({ challenges }, { record }))).toBe('wrong: No TXT record.')
   })
 
   it('a provider in front is told once', () => {
