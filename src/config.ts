@@ -14,6 +14,7 @@ import {
   parseNameServer,
   parseOneOf,
   parsePemCertificates,
+  parsePrefix,
   parseRootServers,
   parseSafeUrl,
   parseSecretKeys,
@@ -66,6 +67,9 @@ export interface Config {
   /** Root servers that look-ups begin at, `ip:port` each; empty: where the recursive servers say. */
   dnsRoots: readonly string[]
   validationHttpPort: number
+  validationTlsPort: number
+  /** CIDR each: where the edges have their addresses as the world sees them; empty: not known. */
+  edgePrefixes: readonly string[]
   /** Name under which DCV delegation answers, as shown in the API; undefined: no delegation. */
   dcvZone: string | undefined
   /** The built-in authoritative server of the DCV zone; undefined: none. */
@@ -149,6 +153,7 @@ export const SETTINGS = {
   CUSTOS_EDGE_CACHE_BYTES: { default: '256MiB', meaning: 'Hot bindings and contexts, a worker' },
   CUSTOS_EDGE_PUBLIC_HTTPS_PORT: { unset: 'as listened on', meaning: 'Port that redirects name' },
   CUSTOS_EDGE_DRAIN: { default: '30s', meaning: 'How long a stopping edge waits for requests' },
+  CUSTOS_EDGE_PREFIXES: { unset: 'none', meaning: 'CIDR,… public addresses of the edges' },
   CUSTOS_ORIGIN_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for origins' },
   CUSTOS_WORKERS: { unset: 'CPU cores', meaning: 'Edge worker processes' },
   CUSTOS_CONTROL: { default: '127.0.0.1:8787', meaning: 'Where API and dashboard listen' },
@@ -175,6 +180,7 @@ export const SETTINGS = {
     meaning: 'Root servers that look-ups begin at, ip:port,… or iana (those of the Internet)',
   },
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
+  CUSTOS_VALIDATION_TLS_PORT: { default: '443', meaning: 'Port of TLS validation (tls-alpn-01)' },
   ...DNS_SERVER_SETTINGS,
   CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
   CUSTOS_REVOKE_ON_REMOVAL: { default: 'false', meaning: 'Revoke what a removed hostname had' },
@@ -264,6 +270,9 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
       of.optional('CUSTOS_DNS_SERVERS', (text) => parseList(text).map(parseNameServer)) ?? [],
     dnsRoots: of.optional('CUSTOS_DNS_ROOTS', parseRootServers) ?? [],
     validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
+    validationTlsPort: of.value('CUSTOS_VALIDATION_TLS_PORT', (text) => parseInteger(text, PORT)),
+    edgePrefixes:
+      of.optional('CUSTOS_EDGE_PREFIXES', (text) => parseList(text).map(parsePrefix)) ?? [],
     ...readDnsServerConfig(of),
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
     revokeOnRemoval: of.value('CUSTOS_REVOKE_ON_REMOVAL', parseSwitch),

@@ -37,6 +37,8 @@ describe('defaults', () => {
       dnsServers: [],
       dnsRoots: [],
       validationHttpPort: 80,
+      validationTlsPort: 443,
+      edgePrefixes: [],
       dcvZone: undefined,
       dnsServer: undefined,
       allowReservedTlds: false,
@@ -86,6 +88,8 @@ describe('each variable', () => {
       CUSTOS_DNS_SERVERS: '192.0.2.1, 127.0.0.1:5353,[2001:db8::1]:54,[::1]',
       CUSTOS_DNS_ROOTS: '192.0.2.1,[2001:db8::1]:54',
       CUSTOS_VALIDATION_HTTP_PORT: '8080',
+      CUSTOS_VALIDATION_TLS_PORT: '8443',
+      CUSTOS_EDGE_PREFIXES: '192.0.2.0/24, 2001:DB8:0::/48,198.51.100.7',
       CUSTOS_DCV_ZONE: 'dcv.saas.test',
       CUSTOS_ALLOW_RESERVED_TLDS: 'true',
       CUSTOS_REVOKE_ON_REMOVAL: 'true',
@@ -116,6 +120,8 @@ describe('each variable', () => {
       dnsServers: ['192.0.2.1:53', '127.0.0.1:5353', '[2001:db8::1]:54', '[::1]:53'],
       dnsRoots: ['192.0.2.1:53', '[2001:db8::1]:54'],
       validationHttpPort: 8080,
+      validationTlsPort: 8443,
+      edgePrefixes: ['192.0.2.0/24', '2001:db8::/48', '198.51.100.7/32'],
       dcvZone: 'dcv.saas.test',
       dnsServer: undefined,
       allowReservedTlds: true,
@@ -197,6 +203,7 @@ describe('origin roots', () => {
 describe('a mistake', () => {
   const listen = 'must be host:port, such as 0.0.0.0:8443, [::]:8443 or localhost:8443: received '
   const nameServer = 'must be ip:port, such as 192.0.2.53:53 or [2001:db8::53]:53: received '
+  const networks = 'must be networks such as 192.0.2.0/24 or 2001:db8::/48: received '
   const size = 'must be a number of bytes, or such as 64KiB, 256MiB or 1GiB: received '
   const duration =
     'must be a duration with its unit, such as 500ms, 30s, 10m, 12h or 365d: received '
@@ -231,6 +238,15 @@ describe('a mistake', () => {
       'CUSTOS_DNS_SERVERS',
       '1.1.1.1,,',
       'must be values with one comma between two: received an empty one',
+    ],
+    ['CUSTOS_EDGE_PREFIXES', 'edge.saas.com', `${networks}"edge.saas.com"`],
+    ['CUSTOS_EDGE_PREFIXES', '192.0.2.0/33', `${networks}"192.0.2.0/33"`],
+    ['CUSTOS_EDGE_PREFIXES', '::/0', `${networks}"::/0"`],
+    ['CUSTOS_EDGE_PREFIXES', '192.0.2/24', `${networks}"192.0.2/24"`],
+    [
+      'CUSTOS_EDGE_PREFIXES',
+      '192.0.2.9/24',
+      'must begin its network: received 192.0.2.9/24, which lies in 192.0.2.0/24',
     ],
     ['CUSTOS_CNAME_TARGET', '*.saas.com', 'must not be a wildcard: "*.saas.com"'],
     ['CUSTOS_EDGE_DEFAULT_HOSTNAME', '10.0.0.1', 'must not be an IP address: "10.0.0.1"'],

@@ -58,6 +58,26 @@ export const HOSTNAME = z.object({
 
 export type ApiHostname = z.infer<typeof HOSTNAME>
 
+export const DIAGNOSIS = z.object({
+  hostname: z.string(),
+  checked_at: z.string(),
+  status: z.string(),
+  summary: z.string(),
+  checks: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      expected: z.string(),
+      seen: z.array(z.object({ server: z.string(), answer: z.string() })).default([]),
+      since: z.string().optional(),
+      sentence: z.string(),
+    }),
+  ),
+})
+
+export type ApiDiagnosis = z.infer<typeof DIAGNOSIS>
+export type ApiCheck = ApiDiagnosis['checks'][number]
+
 export const EVENT = z.object({
   kind: z.string(),
   at: z.string(),

@@ -5,6 +5,7 @@ import { ConfigError } from '#config'
 import { addApiOptions } from './api-options.ts'
 import type { CliDeps } from './cli-deps.ts'
 import { CliError } from './cli-error.ts'
+import { addDoctor } from './doctor.ts'
 import { EXIT_CODES, renderExitCodes, type ExitKind } from './exit-codes.ts'
 import { addHoldsAdd } from './holds-add.ts'
 import { addHoldsList } from './holds-list.ts'
@@ -37,6 +38,7 @@ export function createCli(deps: CliDeps): Command {
   deps.processCommands?.(program)
   addHostnames(program, deps)
   addHolds(program, deps)
+  addZoneOptions(addDoctor(program, deps))
   addSettings(program, deps)
   return program
 }
@@ -73,9 +75,11 @@ function addHostnames(program: Command, deps: CliDeps): void {
     addHostnamesRefresh(hostnames, deps),
     addHostnamesRemove(hostnames, deps),
   ]
-  for (const command of commands) {
-    addApiOptions(command.option('--zone <zone>', 'name or id (default: the only zone)'))
-  }
+  for (const command of commands) addZoneOptions(command)
+}
+
+function addZoneOptions(command: Command): void {
+  addApiOptions(command.option('--zone <zone>', 'name or id (default: the only zone)'))
 }
 
 function addHolds(program: Command, deps: CliDeps): void {

@@ -7,6 +7,8 @@ export const EXIT_CODES = {
   notAllowed: { code: 4, meaning: 'token missing, wrong, or not allowed to do this' },
   unreachable: { code: 5, meaning: 'the API cannot be reached' },
   timedOut: { code: 6, meaning: 'what --wait waited for has not happened in time' },
+  unwell: { code: 7, meaning: 'doctor: something is wrong with the hostname' },
+  unfinished: { code: 8, meaning: 'doctor: nothing is wrong, but it is not served yet' },
   configuration: { code: 78, meaning: 'wrong settings' },
 } as const satisfies Record<string, { code: number; meaning: string }>
 

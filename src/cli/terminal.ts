@@ -39,6 +39,30 @@ export function plain(text: string): string {
   return text.replace(/[\u0000-\u001F\u007F-\u009F]+/g, ' ')
 }
 
+/** Whether the terminal can draw more than ASCII, as its locale says (POSIX: LC_ALL, LC_CTYPE, LANG). */
+export function showsMarks(
+  output: Output,
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || ''
+  return output.isTty && /utf-?8/i.test(locale)
+}
+
+const NARROWEST = 30
+
+/** Breaks at blanks; a word that is longer than a line stands whole on a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)
+    const isFitting =
+      line !== undefined && line.length + 1 + word.length <= Math.max(width, NARROWEST)
+    if (isFitting) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
+
 const STATUS_COLOURS: readonly (readonly [RegExp, Colour])[] = [
   [/^active/, 'green'],
   [/timed_out$|^(moved|blocked|deleted|expired)$/, 'red'],

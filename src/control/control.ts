@@ -18,11 +18,13 @@ import { createApi } from './api/api.ts'
 import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
 import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
-import { createIssuers } from './ca/issuers.ts'
+import { createIssuers, type Issuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
 import { createLedger } from './ca/ledger.ts'
 import { createIssuerMeter } from './ca/measured-issuer.ts'
+import { createCaList } from './diagnosis/ca-list.ts'
+import { createDiagnose, type Diagnose } from './diagnosis/diagnose.ts'
 import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
 import { startAuthoritativeServer, type AuthoritativeServer } from './dns/authoritative/server.ts'
 import { createStoreDcvRecords } from './dns/authoritative/store-dcv-records.ts'
@@ -39,6 +41,7 @@ import { startRevocations } from './lifecycle/revocations.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
 import { createChallengeCheck } from './validation/challenge-check.ts'
+import { createEdgePrefixes } from './validation/edge-prefixes.ts'
 import { createNetworkInspector } from './validation/network-inspector.ts'
 import { createWellKnownFetch } from './validation/well-known-fetch.ts'
 
@@ -72,6 +75,8 @@ export interface LocalEdge {
   listProblems(): readonly string[]
 }
 
+/** Shorter than a diagnosis may take, so that it can tell of a port that swallows everything. */
+const DIAGNOSIS_FETCH_MS = 6_000
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 export const ROOTS_FILE = 'local-ca.pem'
 
@@ -79,7 +84,7 @@ export const ROOTS_FILE = 'local-ca.pem'
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
-  const { publisher, lifecycle, holds } = await startLoops(options, started)
+  const { publisher, lifecycle, holds, diagnose } = await startLoops(options, started)
   const api = await createApi({
     ...options,
     settings: {
@@ -99,6 +104,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
         holds.wake()
       },
     },
+    diagnose,
     metrics: async () =>
       renderMetrics([
         await options.metrics.snapshot(),
@@ -116,12 +122,16 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   return { address, close, [Symbol.asyncDispose]: close }
 }
 
-async function startLoops(
-  options: ControlOptions,
-  started: AsyncDisposableStack,
-): Promise<{ publisher: Publisher; lifecycle: Lifecycle; holds: HoldEnforcement }> {
+interface Loops {
+  publisher: Publisher
+  lifecycle: Lifecycle
+  holds: HoldEnforcement
+  diagnose: Diagnose
+}
+
+async function startLoops(options: ControlOptions, started: AsyncDisposableStack): Promise<Loops> {
   const { config, store, directory, sealer, clock, random, log, metrics } = options
-  const { inspector, inspectAsCa } = lookersOf(options)
+  const { inspector, inspectAsCa, diagnoseWith } = lookersOf(options)
   const issuer = await openIssuer(options, inspectAsCa)
   started.defer(() => issuer.close())
   const dnsServer = await startDnsServer(options, started)
@@ -168,7 +178,7 @@ async function startLoops(
   const holds = started.use(startHoldEnforcement({ store, clock, log, ...writing }))
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
-  return { publisher, lifecycle, holds }
+  return { publisher, lifecycle, holds, diagnose: diagnoseWith(issuers) }
 }
 
 /** The built-in CA is ours; others publish their limits, or are expected to have some. */
@@ -199,6 +209,7 @@ async function startDnsServer(
 function lookersOf({ config, clock, random }: ControlOptions): {
   inspector: Inspector
   inspectAsCa: Inspector['inspectChallenge']
+  diagnoseWith: (issuers: Issuers) => Diagnose
 } {
   const resolver = createAuthoritativeResolver({
     servers: config.dnsServers,
@@ -207,9 +218,29 @@ function lookersOf({ config, clock, random }: ControlOptions): {
     random,
   })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
+  const { validationTlsPort: tlsPort, dcvZone } = config
+  const isEdgeAddress = createEdgePrefixes(config.edgePrefixes)
+  const eyes = { resolver, fetchWellKnown, clock, tlsPort, dcvZone, isEdgeAddress }
+  const inspector = createNetworkInspector(eyes)
   return {
-    inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),
-    inspectAsCa: createChallengeCheck({ fetchWellKnown, userAgent: CA_USER_AGENT }),
+    inspector,
+    diagnoseWith: (issuers) =>
+      createDiagnose({
+        resolver,
+        inspector,
+        clock,
+        dcvZone,
+        fetchWellKnown: createWellKnownFetch({
+          resolver,
+          clock,
+          port: config.validationHttpPort,
+          deadlineMs: DIAGNOSIS_FETCH_MS,
+        }),
+        edgePrefixes: config.edgePrefixes,
+        defaultCnameTarget: config.firstZone.cnameTarget,
+        listCas: createCaList(issuers),
+      }),
+    inspectAsCa: createChallengeCheck({ ...eyes, userAgent: CA_USER_AGENT }),
   }
 }
 

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 
+import ipaddr from 'ipaddr.js'
+
 import { FormError, quoteReceived } from './form-error.ts'
 import { SECRET_KEY_BYTES } from './sealing.ts'
 import { ROOT_SERVERS } from './root-servers.ts'
@@ -48,6 +50,24 @@ export function parseNameServer(text: string): string {
     )
   }
   return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`
+}
+
+/** A network in CIDR form; an address alone is a network of its own. The length always stands in it. */
+export function parsePrefix(text: string): string {
+  const [address = '', length = isIP(address) === 6 ? '128' : '32', ...more] = text.split('/')
+  const width = isIP(address) === 6 ? 128 : 32
+  const isPrefix = isIP(address) !== 0 && more.length === 0 && /^\d{1,3}$/.test(length)
+  if (!isPrefix || Number(length) < 1 || Number(length) > width) {
+    const examples = '192.0.2.0/24 or 2001:db8::/48'
+    throw new FormError(`must be networks such as ${examples}: received ${quoteReceived(text)}`)
+  }
+  const prefix = `${address}/${length}`
+  const kind = width === 128 ? ipaddr.IPv6 : ipaddr.IPv4
+  const network = kind.networkAddressFromCIDR(prefix).toString()
+  if (network === ipaddr.parse(address).toString()) return `${network}/${length}`
+  throw new FormError(
+    `must begin its network: received ${prefix}, which lies in ${network}/${length}`,
+  )
 }
 
 /** Name servers, or `iana` for the root servers of the Internet. */

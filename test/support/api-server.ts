@@ -81,6 +81,7 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
       },
       wake: () => void woken++,
     },
+    diagnose: async () => undefined,
     metrics: async () => '# HELP custos_test A test.\ncustos_test 1\n',
     readiness: async () => ({ ready: true, reasons: [] }),
     ...options.deps,

@@ -59,7 +59,13 @@ export async function startTestCa(): Promise<TestCa> {
   })
   const resolver = testResolver({ servers: [] })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock: systemClock, port: site.port })
-  const inspectChallenge = createChallengeCheck({ fetchWellKnown, userAgent: 'Custos-CA' })
+  const inspectChallenge = createChallengeCheck({
+    resolver,
+    fetchWellKnown,
+    clock: systemClock,
+    tlsPort: 443,
+    userAgent: 'Custos-CA',
+  })
 
   const ca: TestCa = {
     site,

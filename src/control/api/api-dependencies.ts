@@ -3,6 +3,7 @@ import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
 import type { Store } from '#store/store.ts'
 
+import type { Diagnose } from '../diagnosis/diagnose.ts'
 import type { Authenticate } from './auth.ts'
 
 /** All that the API needs from its surroundings. */
@@ -14,6 +15,7 @@ export interface ApiDependencies {
   settings: ApiSettings
   authenticate: Authenticate
   lifecycle: ApiLifecycle
+  diagnose: Diagnose
   /** Everything measured, in the Prometheus text format. */
   metrics(): Promise<string>
   readiness(): Promise<Readiness>

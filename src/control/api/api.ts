@@ -6,6 +6,7 @@ import { DEFAULT_BODY_LIMIT_BYTES, type ApiDependencies } from './api-dependenci
 import { ApiError } from './api-error.ts'
 import type { ApiInstance } from './api-instance.ts'
 import { customHostnameRoutes } from './custom-hostname-routes.ts'
+import { diagnosisRoutes } from './diagnosis-routes.ts'
 import { documentationRoutes, registerDocument } from './documentation.ts'
 import { answerClientError, createErrorHandler, pathOf, sendError } from './error-handler.ts'
 import { fallbackOriginRoutes } from './fallback-origin-routes.ts'
@@ -67,6 +68,7 @@ async function clientV4(scope: FastifyInstance, deps: ApiDependencies): Promise<
   fallbackOriginRoutes(app, deps)
   customHostnameRoutes(app, deps)
   heldDomainRoutes(app, deps)
+  diagnosisRoutes(app, deps)
   hostnameEventRoutes(app, deps)
 }
 

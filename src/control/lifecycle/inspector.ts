@@ -1,5 +1,5 @@
 import type { Hostname } from '#domain/hostname.ts'
-import type { OrderChallenge } from '#domain/issuance.ts'
+import type { ChallengeType, OrderChallenge } from '#domain/issuance.ts'
 import type { OwnershipProof } from '#domain/ownership.ts'
 
 /** Looks at the customer's side: the lifecycle's eyes. Never rejects but for an aborted signal. */
@@ -18,6 +18,10 @@ export interface PermissionQuestion {
   wildcard: boolean
   /** Of the CA that is to issue; empty: nothing is asked. */
   caaIdentities: readonly string[]
+  /** Our account at the CA (RFC 8657 section 3); undefined: not known, so it forbids nothing. */
+  accountUri?: string | undefined
+  /** Challenge types that are to be used (RFC 8657 section 4); undefined: any. */
+  methods?: readonly ChallengeType[] | undefined
 }
 
 /** `reason`: the CAA records say so, or nobody can tell because the name's DNS is broken. */

@@ -1,13 +1,18 @@
-import { normaliseServerName } from '#domain/hostname.ts'
+import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
-import type { FetchWellKnown } from './well-known-fetch.ts'
+import { inspectDnsChallenge, type DnsChallengeOptions } from './dns-challenge.ts'
+import { inspectHttpChallenge, type HttpChallengeOptions } from './http-challenge.ts'
+import { inspectTlsChallenge, type TlsChallengeOptions } from './tls-challenge.ts'
 
-export interface ChallengeCheckOptions {
-  fetchWellKnown: FetchWellKnown
-  /** Who asks: our own look before, or the built-in CA. */
-  userAgent: string
+export interface ChallengeCheckOptions
+  extends HttpChallengeOptions, DnsChallengeOptions, Omit<TlsChallengeOptions, 'port'> {
+  resolver: DnsChallengeOptions['resolver']
+  /** Where tls-alpn-01 is looked at: 443, but for tests and demos. */
+  tlsPort: number
+  /** For everything together, in milliseconds. @default 12000 */
+  deadlineMs?: number
 }
 
 export type ChallengeCheck = (
@@ -15,23 +20,46 @@ export type ChallengeCheck = (
   signal: AbortSignal,
 ) => Promise<ChallengeFinding>
 
-/** Looks at an http-01 challenge as a CA does (RFC 8555 section 8.3). Rejects only when aborted. */
+/**
+ * Looks at a challenge as a CA does, whatever its type. The customer's servers decide how long each
+ * step takes, so all of it together has a deadline. Rejects only when aborted.
+ */
 export function createChallengeCheck(options: ChallengeCheckOptions): ChallengeCheck {
-  const { fetchWellKnown, userAgent } = options
-  return async ({ type, identifier, token, keyAuthorization }, signal) => {
-    const hostname = normaliseServerName(identifier)
-    if (type !== 'http-01' || hostname === undefined) {
-      return notReady(`A challenge of type ${type} for ${identifier} cannot be checked by HTTP.`)
+  const { clock, deadlineMs = 12_000 } = options
+  return async (challenge, signal) => {
+    signal.throwIfAborted()
+    const hostname = normaliseServerName(challenge.identifier)
+    if (hostname === undefined) {
+      return { isReady: false, problem: `${challenge.identifier} is not a name that can be asked.` }
     }
-    const path = `/.well-known/acme-challenge/${token}`
-    const found = await fetchWellKnown({ hostname, path, userAgent }, signal)
-    if (found.outcome === 'failed') return notReady(found.problem)
-    // White space at the end is to be ignored (section 8.3).
-    if (found.body.trimEnd() === keyAuthorization) return { isReady: true }
-    return notReady(`http://${hostname}${path} answered with another body than the expected one.`)
+    const deadline = new AbortController()
+    const timer = clock.after(deadlineMs, () => deadline.abort())
+    const both = AbortSignal.any([signal, deadline.signal])
+    try {
+      return await inspect({ ...challenge, hostname }, options, both)
+    } catch (error) {
+      if (!deadline.signal.aborted) throw error
+      return { isReady: false, problem: `${hostname} did not answer in time.` }
+    } finally {
+      timer.cancel()
+      signal.throwIfAborted()
+    }
   }
 }
 
-function notReady(problem: string): ChallengeFinding {
-  return { isReady: false, problem }
+async function inspect(
+  challenge: OrderChallenge & { hostname: Hostname },
+  options: ChallengeCheckOptions,
+  signal: AbortSignal,
+): Promise<ChallengeFinding> {
+  switch (challenge.type) {
+    case 'http-01':
+      return inspectHttpChallenge(challenge, options, signal)
+    case 'dns-01':
+      return inspectDnsChallenge(challenge, options, signal)
+    case 'tls-alpn-01':
+      return inspectTlsChallenge(challenge, { ...options, port: options.tlsPort }, signal)
+    default:
+      return challenge.type satisfies never
+  }
 }

@@ -1,15 +1,19 @@
 import { OWNERSHIP_PATH } from '#domain/custom-hostname.ts'
-import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
+import type { Hostname } from '#domain/hostname.ts'
 import type { OwnershipProof } from '#domain/ownership.ts'
 import type { Clock } from '#lib/clock.ts'
 
-import type { Resolver } from '../dns/resolver.ts'
+import type { AuthoritativeResolver } from '../dns/resolver.ts'
 import type { OwnershipFinding, OwnershipQuestion } from '../lifecycle/inspector.ts'
+import { isUnder, normaliseTarget } from './cname-target.ts'
+import type { IsEdgeAddress } from './edge-prefixes.ts'
+import { judgeToken, lookForToken } from './ownership-token.ts'
 import type { FetchWellKnown } from './well-known-fetch.ts'
 
 export interface OwnershipCheckOptions {
-  resolver: Resolver
+  resolver: AuthoritativeResolver
   fetchWellKnown: FetchWellKnown
+  isEdgeAddress: IsEdgeAddress
   clock: Clock
   /** For all proofs together, in milliseconds. @default 15000 */
   deadlineMs?: number
@@ -43,7 +47,7 @@ export function createOwnershipCheck(options: OwnershipCheckOptions): OwnershipC
     const timer = clock.after(deadlineMs, () => search.abort(new NotProved('It took too long.')))
     const both = AbortSignal.any([signal, search.signal])
     try {
-      const ways = question.rivalTargets ? [proveByCname] : [proveByCname, proveByHttp]
+      const ways = question.rivalTargets ? [proveByCname] : ALL_WAYS
       const proofs = ways.map((prove) => prove(question, options, both))
       return { provedBy: await Promise.any(proofs) }
     } catch (error) {
@@ -56,6 +60,9 @@ export function createOwnershipCheck(options: OwnershipCheckOptions): OwnershipC
     }
   }
 }
+
+/** In the order in which their explanations are given. */
+const ALL_WAYS = [proveByCname, proveByTxt, proveByAddress, proveByHttp]
 
 /** Not this proof; the message says what was seen, for the customer. */
 class NotProved extends Error {}
@@ -79,10 +86,6 @@ async function proveByCname(
   throw new NotProved(`${hostname} is an alias of ${found.values.at(-1)}, not of ${target}.`)
 }
 
-function isUnder(name: Hostname, target: Hostname): boolean {
-  return name === target || name.endsWith(`.${target}`)
-}
-
 /** Whether the name lies under a rival's target that is the same, or lies below ours. */
 function isCloser(
   name: Hostname,
@@ -91,9 +94,31 @@ function isCloser(
   return rivals.some((rival) => isUnder(name, rival) && rival.length >= target.length)
 }
 
-/** A target may be written as the wildcard that it is in the zone's DNS. */
-function normaliseTarget(cnameTarget: string | undefined): Hostname | undefined {
-  return normaliseServerName(cnameTarget?.replace(/^\*\./, '') ?? '')
+/** The token stands in the name's own DNS, at every server that answers. */
+async function proveByTxt(
+  { hostname, token }: OwnershipQuestion,
+  { resolver }: OwnershipCheckOptions,
+  signal: AbortSignal,
+): Promise<OwnershipProof> {
+  const sighting = await lookForToken({ hostname, token }, resolver, signal)
+  const verdict = judgeToken(sighting)
+  if (verdict.isProved) return 'txt'
+  throw new NotProved(verdict.problem)
+}
+
+/** The name leads nowhere but to the edges: apex names, which can have no CNAME. */
+async function proveByAddress(
+  { hostname }: OwnershipQuestion,
+  { resolver, isEdgeAddress }: OwnershipCheckOptions,
+  signal: AbortSignal,
+): Promise<OwnershipProof> {
+  const found = await resolver.resolveAddresses(hostname, signal)
+  if (found.outcome !== 'found') throw new NotProved()
+  const strays = found.values.filter(({ address }) => !isEdgeAddress(address))
+  if (strays.length === 0) return 'address'
+  if (strays.length === found.values.length) throw new NotProved()
+  const [stray] = strays
+  throw new NotProved(`${hostname} has the address ${stray?.address} too, which leads elsewhere.`)
 }
 
 async function proveByHttp(
@@ -111,10 +136,9 @@ async function proveByHttp(
 /** @throws what is not a missing proof: a fault of ours must not look like the customer's */
 function explanationsOf(error: unknown): string[] {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error]
-  return errors
-    .map((each) => {
-      if (each instanceof NotProved) return each.message
-      throw each
-    })
-    .filter((message) => message !== '')
+  const messages = errors.map((each) => {
+    if (each instanceof NotProved) return each.message
+    throw each
+  })
+  return [...new Set(messages)].filter((message) => message !== '')
 }

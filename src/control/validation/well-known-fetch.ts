@@ -2,6 +2,8 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 
 import type { DnsAddress, DnsFailure, Resolver } from '../dns/resolver.ts'
+import { NO_MARKS, type AnswerMarks } from './answer-marks.ts'
+import { DNS_FAILURES, noUsableAddress } from './dns-failures.ts'
 import { getFrom, type GetFailure, type GetResult } from './well-known-get.ts'
 import {
   isFetchableAddress,
@@ -15,13 +17,24 @@ export interface WellKnownRequest {
   /** From the slash on. */
   path: string
   userAgent: string
+  /** Only over addresses of this family; of hosts redirected to, where they have such. */
+  family?: 4 | 6
 }
 
 export type WellKnownOutcome =
   /** Status 200; each byte a character. */
-  | { outcome: 'answered'; body: string }
+  | { outcome: 'answered'; body: string; from?: AnswerSource }
   /** `problem`: one sentence for the customer, out of a fixed set: nothing fetched stands in it. */
-  | { outcome: 'failed'; kind: WellKnownFailure; problem: string }
+  | { outcome: 'failed'; kind: WellKnownFailure; problem: string; from?: AnswerSource }
+
+/**
+ * Who took the connection for the hostname itself, whatever was redirected to then; absent where
+ * nobody did.
+ */
+export interface AnswerSource {
+  address: string
+  marks: AnswerMarks
+}
 
 export type WellKnownFailure = GetFailure | DnsFailure | 'address' | 'status' | 'redirect'
 
@@ -65,12 +78,13 @@ export function createWellKnownFetch(options: WellKnownFetchOptions): FetchWellK
       request,
       signal: AbortSignal.any([signal, deadline.signal]),
       deadlineAt: clock.now() + deadlineMs,
+      from: undefined,
     }
     try {
-      return await follow(run)
+      return withSource(await follow(run), run)
     } catch (error) {
       if (!deadline.signal.aborted) throw error
-      return fail('timeout', `${request.hostname} did not answer in time.`)
+      return withSource(fail('timeout', `${nameOf(run)} did not answer in time.`), run)
     } finally {
       timer.cancel()
       signal.throwIfAborted()
@@ -84,6 +98,17 @@ interface Run extends WellKnownFetchOptions {
   signal: AbortSignal
   /** Milliseconds since the epoch. */
   deadlineAt: number
+  /** Known once the hostname's own address took the connection. */
+  from: AnswerSource | undefined
+}
+
+function withSource(outcome: WellKnownOutcome, { from }: Run): WellKnownOutcome {
+  return from ? { ...outcome, from } : outcome
+}
+
+/** With the address, where only one family was to be asked: then it matters which of the two it was. */
+function nameOf({ request: { hostname, family }, from }: Run): string {
+  return family && from ? `${hostname} (${from.address})` : hostname
 }
 
 async function follow(run: Run): Promise<WellKnownOutcome> {
@@ -92,30 +117,43 @@ async function follow(run: Run): Promise<WellKnownOutcome> {
   let target: WellKnownTarget = { scheme: 'http', host: hostname, port: run.port, path }
   while (visited.size <= MAX_REDIRECTS) {
     if (visited.has(renderTarget(target))) {
-      return fail('redirect', `The redirects of ${hostname} lead in a circle.`)
+      return fail('redirect', `The redirects of ${nameOf(run)} lead in a circle.`)
     }
-    const subject = visited.size === 0 ? hostname : `A host that ${hostname} redirects to`
+    const isFirst = visited.size === 0
     visited.add(renderTarget(target))
-    const result = await getFromAny(target, { run, subject })
+    const result = await getFromAny(target, { run, isFirst })
     if ('outcome' in result) return result
     if (!REDIRECT_STATUSES.includes(result.status) || result.location === undefined) {
-      return judge(result, subject)
+      return judge(result, subjectOf({ run, isFirst }))
     }
     const next = parseRedirect(result.location, target, run.port)
-    if ('refused' in next) return fail('redirect', REFUSED_REDIRECTS[next.refused](hostname))
+    if ('refused' in next) return fail('redirect', REFUSED_REDIRECTS[next.refused](nameOf(run)))
     target = next
   }
-  return fail('redirect', `${hostname} redirects more than ${MAX_REDIRECTS} times.`)
+  return fail('redirect', `${nameOf(run)} redirects more than ${MAX_REDIRECTS} times.`)
 }
 
 const REFUSED_REDIRECTS = {
-  form: (hostname: string) => `${hostname} redirects to something that is not a web address.`,
-  host: (hostname: string) => `${hostname} redirects to something that is not a host name.`,
-  port: (hostname: string) => `${hostname} redirects to a port other than 80 and 443.`,
+  form: (name: string) => `${name} redirects to something that is not a web address.`,
+  host: (name: string) => `${name} redirects to something that is not a host name.`,
+  port: (name: string) => `${name} redirects to a port other than 80 and 443.`,
 }
 
 type Answered = Extract<GetResult, { kind: 'answered' }>
 type Failed = Extract<WellKnownOutcome, { outcome: 'failed' }>
+
+/** One request of the chain that redirects make. */
+interface Hop {
+  run: Run
+  /** To the hostname itself, before any redirect. */
+  isFirst: boolean
+}
+
+function subjectOf({ run, isFirst }: Hop, address?: DnsAddress): string {
+  const { hostname, family } = run.request
+  if (!isFirst) return `A host that ${nameOf(run)} redirects to`
+  return family && address ? `${hostname} (${address.address})` : nameOf(run)
+}
 
 function judge({ status, body }: Answered, subject: string): WellKnownOutcome {
   if (status === 200) return { outcome: 'answered', body }
@@ -123,33 +161,40 @@ function judge({ status, body }: Answered, subject: string): WellKnownOutcome {
 }
 
 /** One address after the other until one takes the connection. */
-async function getFromAny(
-  target: WellKnownTarget,
-  { run, subject }: { run: Run; subject: string },
-): Promise<Answered | Failed> {
-  const found = await findAddresses(target.host, { run, subject })
+async function getFromAny(target: WellKnownTarget, hop: Hop): Promise<Answered | Failed> {
+  const { run, isFirst } = hop
+  const found = await findAddresses(target.host, hop)
   if ('outcome' in found) return found
-  let failure: GetFailure = 'unreachable'
+  let problem = fail('unreachable', '')
   for (const [index, address] of found.entries()) {
     const remaining = run.deadlineAt - run.clock.now()
     const connectMs = remaining / (found.length - index)
     const result = await getFrom(target, { ...run, ...run.request, address, connectMs })
+    const marks = result.kind === 'answered' ? result.marks : NO_MARKS
+    const isConnected = result.kind === 'answered' || result.isConnected
+    if (isFirst && isConnected) run.from = { address: address.address, marks }
     if (result.kind === 'answered') return result
-    failure = result.failure
-    if (result.isConnected || run.signal.aborted) break
+    const { failure } = result
+    problem = fail(failure, FAILURES[failure](subjectOf(hop, address), target.port))
+    if (isConnected || run.signal.aborted) break
   }
-  return fail(failure, FAILURES[failure](subject, target.port))
+  return problem
 }
 
-async function findAddresses(
-  host: Hostname,
-  { run, subject }: { run: Run; subject: string },
-): Promise<readonly DnsAddress[] | Failed> {
-  const found = await run.resolver.resolveAddresses(host, run.signal)
+async function findAddresses(host: Hostname, hop: Hop): Promise<readonly DnsAddress[] | Failed> {
+  const { resolver, signal, request } = hop.run
+  const subject = subjectOf(hop)
+  const found = await resolver.resolveAddresses(host, signal)
   if (found.outcome !== 'found') return fail(found.outcome, DNS_FAILURES[found.outcome](subject))
   const usable = found.values.filter(({ address }) => isFetchableAddress(address))
-  if (usable.length > 0) return pickAddresses(usable)
-  return fail('address', `${subject} has only addresses that no web server can have.`)
+  if (usable.length === 0) {
+    return fail('address', noUsableAddress(subject))
+  }
+  const wanted = usable.filter(({ family }) => family === (request.family ?? family))
+  if (wanted.length === 0 && hop.isFirst) {
+    return fail('nodata', `${subject} has no ${request.family === 6 ? 'AAAA' : 'A'} record.`)
+  }
+  return pickAddresses(wanted.length > 0 ? wanted : usable)
 }
 
 /** IPv6 first, but never so many that IPv4 is not tried. */
@@ -158,13 +203,6 @@ function pickAddresses(all: readonly DnsAddress[]): DnsAddress[] {
   const four = all.filter(({ family }) => family === 4).slice(0, MAX_ADDRESSES / 2)
   return [...six, ...four]
 }
-
-const DNS_FAILURES = {
-  nxdomain: (subject) => `${subject} does not exist in DNS (NXDOMAIN).`,
-  nodata: (subject) => `${subject} has no A or AAAA record.`,
-  servfail: (subject) => `${subject} cannot be looked up: its name servers fail (SERVFAIL).`,
-  timeout: (subject) => `${subject} cannot be looked up: its name servers do not answer in time.`,
-} as const satisfies Record<DnsFailure, (subject: string) => string>
 
 const FAILURES = {
   refused: (subject, port) => `${subject} refused the connection on port ${port}.`,

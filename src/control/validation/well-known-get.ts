@@ -4,12 +4,19 @@ import { request as requestHttps } from 'node:https'
 import type { Clock } from '#lib/clock.ts'
 
 import type { DnsAddress } from '../dns/resolver.ts'
+import { readAnswerMarks, type AnswerMarks } from './answer-marks.ts'
 import { renderAuthority, type WellKnownTarget } from './well-known-target.ts'
 
 /** What one request to one address came to. */
 export type GetResult =
   /** The body only where the status is 200. */
-  | { kind: 'answered'; status: number; location: string | undefined; body: string }
+  | {
+      kind: 'answered'
+      status: number
+      location: string | undefined
+      body: string
+      marks: AnswerMarks
+    }
   | { kind: 'failed'; failure: GetFailure; isConnected: boolean }
 
 export type GetFailure = 'refused' | 'unreachable' | 'timeout' | 'protocol' | 'too-large'
@@ -86,7 +93,8 @@ async function readResponse(
 ): Promise<Extract<GetResult, { kind: 'answered' }> | { failure: GetFailure }> {
   const { statusCode: status = 0, headers } = response
   const { location } = headers
-  if (status !== 200) return { kind: 'answered', status, location, body: '' }
+  const head = { kind: 'answered', status, location, marks: readAnswerMarks(headers) } as const
+  if (status !== 200) return { ...head, body: '' }
   if (Number(headers['content-length'] ?? 0) > maxBodyBytes) return { failure: 'too-large' }
   const chunks: Buffer[] = []
   let size = 0
@@ -96,7 +104,7 @@ async function readResponse(
     if (size > maxBodyBytes) return { failure: 'too-large' }
     chunks.push(bytes)
   }
-  return { kind: 'answered', status, location, body: Buffer.concat(chunks).toString('latin1') }
+  return { ...head, body: Buffer.concat(chunks).toString('latin1') }
 }
 
 function failureOf(error: unknown): GetFailure {

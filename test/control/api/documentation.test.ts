@@ -57,6 +57,7 @@ describe('the OpenAPI document', () => {
         ...['GET', 'PATCH', 'DELETE'].map((method) => `${method} ${hostname}`),
         'GET /client/v4/held_domains',
         ...['GET', 'PUT', 'DELETE'].map((each) => `${each} /client/v4/held_domains/{domain}`),
+        `GET ${hostname}/diagnosis`,
         `GET ${hostname}/events`,
       ].toSorted(),
     )

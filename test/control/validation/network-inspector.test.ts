@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
-import type { Resolver } from '#control/dns/resolver.ts'
+import type { AuthoritativeResolver } from '#control/dns/resolver.ts'
 import type { Inspector, OwnershipQuestion } from '#control/lifecycle/inspector.ts'
-import { createNetworkInspector } from '#control/validation/network-inspector.ts'
+import { createEdgePrefixes } from '#control/validation/edge-prefixes.ts'
+import {
+  createNetworkInspector,
+  type NetworkInspectorOptions,
+} from '#control/validation/network-inspector.ts'
 import { createWellKnownFetch } from '#control/validation/well-known-fetch.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
@@ -21,7 +25,7 @@ const ERRORS = [
 ]
 
 let dns: DnsServer
-let resolver: Resolver
+let resolver: AuthoritativeResolver
 let server: WellKnownServer
 let answers: Map<string, string>
 
@@ -56,7 +60,13 @@ afterAll(async () => {
 
 function inspector(clock: Clock = systemClock): Inspector {
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: server.port })
-  return createNetworkInspector({ resolver, fetchWellKnown, clock })
+  return createNetworkInspector({ resolver, fetchWellKnown, ...common(clock) })
+}
+
+function common(
+  clock: Clock,
+): Pick<NetworkInspectorOptions, 'clock' | 'tlsPort' | 'isEdgeAddress'> {
+  return { clock, tlsPort: 443, isEdgeAddress: createEdgePrefixes([]) }
 }
 
 function question(host: string, cnameTarget: string | undefined): OwnershipQuestion {
@@ -160,13 +170,13 @@ describe('ownership by HTTP token', () => {
 describe('the search for ownership', () => {
   it('ends after its time, whatever does not answer', async () => {
     const clock = fakeClock()
-    const forever: Resolver = {
+    const forever: AuthoritativeResolver = {
       ...resolver,
       resolveCname: (_, signal) => untilAborted(signal),
       resolveAddresses: (_, signal) => untilAborted(signal),
     }
     const fetchWellKnown = createWellKnownFetch({ resolver: forever, clock, port: server.port })
-    const slow = createNetworkInspector({ resolver: forever, fetchWellKnown, clock })
+    const slow = createNetworkInspector({ resolver: forever, fetchWellKnown, ...common(clock) })
     const searching = slow.inspectOwnership(question('app.test', 'saas.test'), never)
     await clock.advance(15_000)
     const explanations = ['It took too long.', 'app.test did not answer in time.']
@@ -201,21 +211,24 @@ describe('the preflight of a challenge', () => {
   })
 
   it('says what is wrong', async () => {
-    const missing = 'app.test answered with status 404, not 200.'
+    const missing = 'app.test (127.0.0.1) answered with status 404, not 200.'
     expect(await inspector().inspectChallenge(challenge, never)).toEqual({
       isReady: false,
       problem: missing,
     })
     answers.set(path, 'abc')
-    const wrong = `http://app.test${path} answered with another body than the expected one.`
+    const wrong = `http://app.test${path} answered at 127.0.0.1 with another body than the expected one.`
     expect(await inspector().inspectChallenge(challenge, never)).toEqual({
       isReady: false,
       problem: wrong,
     })
   })
 
-  it('knows no other challenges', async () => {
-    const found = await inspector().inspectChallenge({ ...challenge, type: 'dns-01' }, never)
+  it('is not content with an identifier that is no name', async () => {
+    const found = await inspector().inspectChallenge(
+      { ...challenge, identifier: '192.0.2.1' },
+      never,
+    )
     expect(found).toMatchObject({ isReady: false })
   })
 })

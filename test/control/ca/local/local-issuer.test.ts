@@ -51,7 +51,7 @@ describe('validation by the built-in CA', () => {
     const { issuer } = await ca.start()
     const order = await openOrder(issuer)
     await issuer.beginValidation(order, order.challenges, never)
-    const problem = 'app.localhost answered with status 404, not 200.'
+    const problem = 'app.localhost (127.0.0.1) answered with status 404, not 200.'
     await expect
       .poll(() => issuer.checkOrder(order, never))
       .toMatchObject({ state: 'invalid', problem })

@@ -1,0 +1,11 @@
+import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
+
+/** A target may be written as the wildcard that it is in the zone's DNS. */
+export function normaliseTarget(cnameTarget: string | undefined): Hostname | undefined {
+  return normaliseServerName(cnameTarget?.replace(/^\*\./, '') ?? '')
+}
+
+/** Whether the name is the target or lies below it. */
+export function isUnder(name: Hostname, target: Hostname): boolean {
+  return name === target || name.endsWith(`.${target}`)
+}

@@ -1,0 +1,13 @@
+import type { DnsFailure } from '../dns/resolver.ts'
+
+/** What a look-up that failed means to the customer. */
+export const DNS_FAILURES = {
+  nxdomain: (subject) => `${subject} does not exist in DNS (NXDOMAIN).`,
+  nodata: (subject) => `${subject} has no A or AAAA record.`,
+  servfail: (subject) => `${subject} cannot be looked up: its name servers fail (SERVFAIL).`,
+  timeout: (subject) => `${subject} cannot be looked up: its name servers do not answer in time.`,
+} as const satisfies Record<DnsFailure, (subject: string) => string>
+
+export function noUsableAddress(subject: string): string {
+  return `${subject} has only addresses that no web server can have.`
+}
