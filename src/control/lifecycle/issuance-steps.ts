@@ -120,11 +120,12 @@ async function prove(
     return event({ type: 'failed', problem, retryAt: now + retryDelay(failures, deps) })
   }
   await deps.putAnswers(record)
-  for (const challenge of order.challenges) {
+  const challenges = order.challenges.filter(({ type }) => type === 'http-01')
+  for (const challenge of challenges) {
     const finding = await deps.inspector.inspectChallenge(challenge, signal)
     if (!finding.isReady) return event({ type: 'not-ready', problem: finding.problem })
   }
-  await issuerOf(order, deps).beginValidation(order, order.challenges, signal)
+  await issuerOf(order, deps).beginValidation(order, challenges, signal)
   return event({ type: 'validation-begun' })
 }
 
