@@ -10,7 +10,12 @@ function response(
   { headers = {}, body = '' }: { headers?: Record<string, string>; body?: unknown } = {},
 ): AcmeResponse {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  return { status, body: Buffer.from(text), header: (name) => headers[name] }
+  return {
+    status,
+    body: Buffer.from(text),
+    header: (name) => headers[name],
+    headers: (name) => [headers[name] ?? []].flat(),
+  }
 }
 
 describe('Retry-After', () => {
