@@ -1,3 +1,4 @@
+import { namesOf } from '../certificate-names.ts'
 import { IssuerError, type OrderRequest } from '../issuer.ts'
 import type { AcmeClient } from './acme-client.ts'
 import type { AcmeResponse } from './acme-http.ts'
@@ -35,11 +36,6 @@ export async function postNewOrder(
     if (!isAboutReplaced(error)) throw error
     return send(payload)
   }
-}
-
-/** What a certificate for the request covers. */
-export function namesOf({ hostname, wildcard }: OrderRequest): readonly string[] {
-  return wildcard ? [hostname, `*.${hostname}`] : [hostname]
 }
 
 function idOf({ replaces }: OrderRequest): string | undefined {
