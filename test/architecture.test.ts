@@ -12,7 +12,8 @@ const SRC = resolve(import.meta.dirname, '../src')
 /** Which rooms each room may import from. A room is the first folder, or the file, below src. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'main.ts': ['config.ts', 'cli', 'control', 'edge', 'store', 'directory', 'domain', 'lib'],
-  'config.ts': ['domain', 'lib'],
+  'config.ts': ['config', 'domain', 'lib'],
+  config: ['domain', 'lib'],
   cli: ['config.ts', 'domain', 'lib'],
   control: ['config.ts', 'store', 'directory', 'domain', 'lib'],
   edge: ['config.ts', 'directory', 'domain', 'lib'],

@@ -1,6 +1,3 @@
-import { writeFile, rename } from 'node:fs/promises'
-import { join } from 'node:path'
-
 import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -14,10 +11,7 @@ import { createTokenAuthenticator } from './api/auth.ts'
 import { createApi } from './api/api.ts'
 import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
-import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
-import { createIssuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
-import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
 import { createStubResolver } from './dns/stub-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
@@ -25,6 +19,7 @@ import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
+import { openIssuers } from './open-issuers.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
 import { createChallengeCheck } from './validation/challenge-check.ts'
@@ -62,7 +57,6 @@ export interface LocalEdge {
 }
 
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
-export const ROOTS_FILE = 'local-ca.pem'
 
 /** @throws {ListenError} when the API's address is taken; what was started is closed again */
 export async function startControl(options: ControlOptions): Promise<Control> {
@@ -110,8 +104,11 @@ async function startLoops(
 ): Promise<{ publisher: Publisher; lifecycle: Lifecycle }> {
   const { config, store, directory, sealer, clock, random, log, metrics } = options
   const { inspector, inspectAsCa } = lookersOf(options)
-  const issuer = await openIssuer(options, inspectAsCa)
-  started.defer(() => issuer.close())
+  const { cas } = config
+  const { secrets } = store
+  const { issuers } = started.use(
+    await openIssuers({ ...options, cas, secrets, inspectChallenge: inspectAsCa }),
+  )
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
   const onRemoved = (): void => lifecycle.wake()
@@ -125,7 +122,7 @@ async function startLoops(
   const worker = createHostnameWorker({
     ...options,
     deployments,
-    issuers: createIssuers([issuer]),
+    issuers,
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => publisher.putAnswers(record),
@@ -150,31 +147,6 @@ function lookersOf({ config, clock }: ControlOptions): {
     inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),
     inspectAsCa: createChallengeCheck({ fetchWellKnown, userAgent: CA_USER_AGENT }),
   }
-}
-
-async function openIssuer(
-  { config, dataDir, store, clock, random, log }: ControlOptions,
-  inspectChallenge: Inspector['inspectChallenge'],
-): Promise<LocalIssuer | AcmeIssuer> {
-  const { secrets } = store
-  if (config.ca.kind === 'acme') return createAcmeIssuer({ ...config.ca, secrets, clock, log })
-  const { leafLifetimeMs } = config.ca
-  const issuer = await createLocalIssuer({
-    secrets,
-    inspectChallenge,
-    clock,
-    random,
-    leafLifetimeMs,
-  })
-  await exportRoots(dataDir, issuer.exportRoots())
-  return issuer
-}
-
-/** Written whole or not at all: a client may read it at any moment. */
-async function exportRoots(dataDir: string, roots: string): Promise<void> {
-  const path = join(dataDir, ROOTS_FILE)
-  await writeFile(`${path}.new`, roots)
-  await rename(`${path}.new`, path)
 }
 
 async function readinessOf(

@@ -1,6 +1,12 @@
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
+import type { CertificateAuthorityName } from '#domain/certificate-authority.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Order, OrderChallenge, RenewalInfo } from '#domain/issuance.ts'
+
+export {
+  CERTIFICATE_AUTHORITY_NAMES,
+  type CertificateAuthorityName,
+} from '#domain/certificate-authority.ts'
 
 /**
  * A CA seen from the lifecycle loop: RFC 8555 in small steps, so that each is recorded before the
@@ -48,10 +54,6 @@ export interface Issuer {
   /** Revokes a certificate of ours (section 7.6); one that is revoked already is left so. */
   revoke(chain: Chain, signal: AbortSignal): Promise<void>
 }
-
-/** The API's names of CAs (spec section 1.3), apart from those that are retired. */
-export const CERTIFICATE_AUTHORITY_NAMES = ['google', 'lets_encrypt', 'ssl_com'] as const
-export type CertificateAuthorityName = (typeof CERTIFICATE_AUTHORITY_NAMES)[number]
 
 export interface OrderRequest {
   hostname: Hostname
