@@ -47,14 +47,21 @@ export async function openAccount(
   const key = await openAccountKey(secrets, secretNameOf(options))
   const send = (payload: object): Promise<AcmeResponse> =>
     requests.post({ url: directory.newAccount, payload, key, kid: undefined }, signal)
-  let response = await send({ onlyReturnExisting: true })
-  if (readProblem(response)?.type === 'accountDoesNotExist') {
-    response = await send(describeAccount(options, { directory, key }))
-    if (isGood(response)) log.info({ ca: directoryUrl }, 'account made at the CA')
-  }
-  if (!isGood(response)) throw refusal(requests.errorOf(response, 'ca'), options)
-  return { url: readAccountUrl(response, options), key }
+  const found = await send({ onlyReturnExisting: true })
+  if (isGood(found)) return { url: readAccountUrl(found, options), key }
+  const type = readProblem(found)?.type ?? ''
+  if (!ACCOUNT_IS_MISSING.has(type)) throw refusal(requests.errorOf(found, 'ca'), options)
+  const mustBeBound = type === EAB_REQUIRED || directory.meta.externalAccountRequired
+  if (mustBeBound && !options.externalAccount) throw unbound(options)
+  const made = await send(describeAccount(options, { directory, key }))
+  if (!isGood(made)) throw requests.errorOf(made, 'ca')
+  log.info({ ca: directoryUrl }, 'account made at the CA')
+  return { url: readAccountUrl(made, options), key }
 }
+
+const EAB_REQUIRED = 'externalAccountRequired'
+/** Some CAs see a new account in every request that is not bound to an external one. */
+const ACCOUNT_IS_MISSING = new Set(['accountDoesNotExist', EAB_REQUIRED])
 
 /** One key for each account at each CA: another label is another account. */
 function secretNameOf({ directoryUrl, account }: AccountOptions): string {
@@ -62,13 +69,9 @@ function secretNameOf({ directoryUrl, account }: AccountOptions): string {
 }
 
 function describeAccount(
-  { email, externalAccount, title }: AccountOptions,
+  { email, externalAccount }: AccountOptions,
   { directory, key }: { directory: Directory; key: AccountKey },
 ): object {
-  if (!externalAccount && directory.meta.externalAccountRequired) {
-    const message = `${title} makes accounts only with external account binding, which is not set up.`
-    throw new IssuerError('rejected', message, { problemType: 'externalAccountRequired' })
-  }
   const { jwk } = key
   const url = directory.newAccount
   return {
@@ -78,6 +81,11 @@ function describeAccount(
       externalAccountBinding: bindExternalAccount(externalAccount, { jwk, url }),
     }),
   }
+}
+
+function unbound({ title }: AccountOptions): IssuerError {
+  const message = `${title} makes accounts only with external account binding, which is not set up.`
+  return new IssuerError('rejected', message, { problemType: EAB_REQUIRED })
 }
 
 /** `unauthorized` is what a CA says of an account that it, or somebody with its key, has ended. */

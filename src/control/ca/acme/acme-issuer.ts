@@ -132,20 +132,24 @@ class AcmeCa implements AcmeIssuer {
     return { ca: this.name, url, challenges, expiresAt: this.#reader.expiryOf(opened) }
   }
 
-  /** Where the CA refuses to look, somebody may have asked it before: by a challenge of any type. */
+  /**
+   * A name whose validation was begun is left alone, whatever challenge that was by: Pebble would look
+   * at the other one too, and give up a name that it has already seen proved.
+   */
   async beginValidation(
     order: Order,
     challenges: readonly OrderChallenge[],
     signal: AbortSignal,
   ): Promise<void> {
     this.#checkOurs(order)
-    for (const { url } of challenges) {
+    const before = await this.#reader.listAuthorizations(order, signal)
+    for (const challenge of challenges.filter((one) => !isBegun(one, before))) {
       try {
-        await this.#client.post({ url, payload: {} }, signal)
+        await this.#client.post({ url: challenge.url, payload: {} }, signal)
       } catch (error) {
         if (!isRejected(error)) throw error
-        const authorization = await this.#reader.findAuthorizationWith(url, order, signal)
-        if (!authorization || !isBegun(authorization)) throw error
+        const after = await this.#reader.listAuthorizations(order, signal)
+        if (!isBegun(challenge, after)) throw error
       }
     }
   }

@@ -41,9 +41,23 @@ export function verdictOn({ status, challenges }: Authorization): Verdict {
   return { problem: `The CA's authorization for this name is ${status}.`, fault: 'ca' }
 }
 
-/** Whether the CA has looked at one of its challenges, or looks now. */
-export function isBegun({ status, challenges }: Authorization): boolean {
-  return status !== 'pending' || challenges.some((challenge) => challenge.status !== 'pending')
+/**
+ * Whether the CA looks, or has looked, at a challenge for the same thing. Once that is proved the CA
+ * need not tell of any other challenge for it.
+ */
+export function isBegun(
+  challenge: OrderChallenge,
+  authorizations: readonly Authorization[],
+): boolean {
+  const isWildcard = challenge.wildcard === true
+  const about = authorizations.filter(
+    ({ identifier, wildcard = false }) =>
+      identifier.value.toLowerCase() === challenge.identifier && wildcard === isWildcard,
+  )
+  return about.some(
+    ({ status, challenges }) =>
+      status !== 'pending' || challenges.some((one) => one.status !== 'pending'),
+  )
 }
 
 function checkName({ identifier, wildcard = false }: Authorization, request: OrderRequest): void {

@@ -54,18 +54,14 @@ export class OrderReader {
     return readObject(response, { schema: authorizationSchema, what: 'an authorization' })
   }
 
-  /** The one that has this challenge. */
-  async findAuthorizationWith(
-    challengeUrl: string,
-    order: Order,
-    signal: AbortSignal,
-  ): Promise<Authorization | undefined> {
+  /** What the order wants proved, as it is now. */
+  async listAuthorizations(order: Order, signal: AbortSignal): Promise<Authorization[]> {
     const { found } = await this.find(order, signal)
+    const authorizations: Authorization[] = []
     for (const url of found.authorizations) {
-      const authorization = await this.findAuthorization(url, signal)
-      if (authorization.challenges.some((one) => one.url === challengeUrl)) return authorization
+      authorizations.push(await this.findAuthorization(url, signal))
     }
-    return undefined
+    return authorizations
   }
 
   /** Why an order is invalid: the CA says so of the order, or of a challenge. */

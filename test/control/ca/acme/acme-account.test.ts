@@ -110,6 +110,36 @@ describe('accounts at one CA', () => {
   })
 })
 
+describe('a CA that makes accounts only for whom it knows', () => {
+  it('says so, or its directory, and so do we', async () => {
+    const expected = {
+      kind: 'rejected',
+      problemType: 'externalAccountRequired',
+      message: expect.stringMatching(/external account binding, which is not set up/),
+    }
+    ca.meta = { externalAccountRequired: true }
+    await expect(open(start(), newHostname())).rejects.toMatchObject(expected)
+    ca.meta = undefined
+    const body = problem('externalAccountRequired', 'Bind it')
+    ca.fault = answering('/sign-me-up', { status: 403, body })
+    await expect(open(start(), newHostname())).rejects.toMatchObject(expected)
+  })
+
+  it('may refuse the binding, which is no account that was closed', async () => {
+    const refuse = answering('/sign-me-up', {
+      status: 403,
+      body: problem('unauthorized', 'No such key identifier'),
+    })
+    ca.fault = (request, response, posted) =>
+      posted?.payload?.externalAccountBinding !== undefined && refuse(request, response, posted)
+    const externalAccount = { kid: 'kid-1', hmacKey: Buffer.alloc(32, 7) }
+    await expect(open(start({ externalAccount }), newHostname())).rejects.toMatchObject({
+      kind: 'rejected',
+      message: 'No such key identifier',
+    })
+  })
+})
+
 describe('a CA that wants its new terms read', () => {
   it('has its sentence and its page shown', async () => {
     const body = problem('userActionRequired', 'Terms of service have changed', {

@@ -2,7 +2,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import type { AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
-import { answering, hanging, problem, startFaultyCa, type FaultyCa } from '#test/faulty-ca.ts'
+import {
+  answering,
+  hanging,
+  problem,
+  startFaultyCa,
+  type Fault,
+  type FaultyCa,
+} from '#test/faulty-ca.ts'
+import { memorySecrets } from '#test/memory-secrets.ts'
 import { startPebble, type Pebble } from '#test/pebble.ts'
 import { freePort } from '#test/ports.ts'
 
@@ -269,6 +277,42 @@ describe('a call that is repeated', () => {
       expect(createKeyMaker().describe({ chain, privateKey, names: [hostname] })).toBeDefined()
     },
   )
+})
+
+describe('a look that the CA refuses', () => {
+  const refuse = answering('/chalZ/', { status: 403, body: problem('malformed', 'Not now') })
+  const refusing: Fault = (request, response, posted) =>
+    posted?.payload !== undefined && refuse(request, response, posted)
+
+  it('is an error while nothing was begun', async () => {
+    const order = await open(issuer, newHostname())
+    ca.fault = refusing
+    await expect(issuer.beginValidation(order, challengesOf(order), NEVER)).rejects.toMatchObject({
+      kind: 'rejected',
+      message: 'Not now',
+    })
+  })
+
+  it('is none where somebody else had it looked at meanwhile, in another way', async () => {
+    const secrets = memorySecrets()
+    await using stack = new AsyncDisposableStack()
+    const [slow, fast] = [issuerAt({ ...ca, secrets }), issuerAt({ ...ca, secrets })]
+    for (const each of [slow, fast]) stack.defer(() => each.close())
+    const order = await open(slow, newHostname())
+    responder.answer(order)
+    let refused = 0
+    ca.fault = (request, response, posted) => {
+      if (!request.url?.startsWith('/chalZ/') || !posted?.payload || refused++ > 0) return false
+      const ahead = fast.beginValidation(order, challengesOf(order), NEVER)
+      void ahead
+        .then(() => untilValidated(fast, order))
+        .then(() => refuse(request, response, posted))
+      return true
+    }
+    await slow.beginValidation(order, challengesOf(order, 'dns-01'), NEVER)
+    expect(refused).toBe(2)
+    expect(await slow.checkOrder(order, NEVER)).toEqual({ state: 'ready' })
+  })
 })
 
 describe('an account', () => {
