@@ -1,10 +1,6 @@
-import { CA_LIST, CA_SETTINGS, readCas, type CaConfig } from '#config/cas.ts'
-import { HostnameError, parseHostname } from '#domain/hostname.ts'
-import { OPERATOR_ORIGINS, OriginError, parseOrigin } from '#domain/origin.ts'
 import { parseByteSize } from '#lib/byte-size.ts'
 import { deepFreeze } from '#lib/deep-freeze.ts'
 import { parseDuration } from '#lib/duration.ts'
-import { FormError } from '#lib/form-error.ts'
 import { findCollisions, parseListenAddress, type ListenAddress } from '#lib/listen-address.ts'
 import type { LogLevel } from '#lib/log.ts'
 import {
@@ -15,6 +11,7 @@ import {
   parseNameServer,
   parseOneOf,
   parsePemCertificates,
+  parseRootServers,
   parseSecretKeys,
   parseServiceUrl,
   parseSwitch,
@@ -24,15 +21,23 @@ import { takeItems } from '#lib/setting-items.ts'
 import { readSettingsFile } from '#lib/settings-file.ts'
 import {
   describeSettings,
-  pathOf,
   SettingsReader,
   unknownPaths,
   unknownVariables,
   type SettingDescription,
   type SettingMistake,
-  type SettingsSource,
   type SettingsTable,
 } from '#lib/settings.ts'
+
+import { CA_LIST, CA_SETTINGS, readCas, type CaConfig } from './config-cas.ts'
+import {
+  DNS_SERVER_SETTINGS,
+  incompleteDnsServer,
+  readDnsServerConfig,
+  unreachableNameServers,
+  type DnsServerConfig,
+} from './config-dns-server.ts'
+import { parseOperatorHostname, parseOperatorOrigin } from './config-forms.ts'
 
 /** Everything that can be set, read once at start and frozen. Hosts and ports are parsed. */
 export interface Config {
@@ -55,12 +60,18 @@ export interface Config {
   firstZone: FirstZone
   /** In the order in which they are asked; never empty. */
   cas: readonly CaConfig[]
-  /** `ip:port` each; empty: the system's. */
+  /** Recursive servers, `ip:port` each; empty: the system's. */
   dnsServers: readonly string[]
+  /** Root servers that look-ups begin at, `ip:port` each; empty: where the recursive servers say. */
+  dnsRoots: readonly string[]
   validationHttpPort: number
   /** Name under which DCV delegation answers, as shown in the API; undefined: no delegation. */
   dcvZone: string | undefined
+  /** The built-in authoritative server of the DCV zone; undefined: none. */
+  dnsServer: DnsServerConfig | undefined
   allowReservedTlds: boolean
+  /** The CA is told to revoke the certificates of a hostname that is removed. */
+  revokeOnRemoval: boolean
   logLevel: LogLevel
   edge: EdgeConfig
 }
@@ -134,15 +145,17 @@ export const SETTINGS = {
   CUSTOS_FALLBACK_ORIGIN: { unset: 'none', meaning: 'Fallback origin of the first zone' },
   CUSTOS_CNAME_TARGET: { unset: 'none', meaning: 'CNAME target of the first zone' },
   ...CA_SETTINGS,
-  CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'ip:port,… asked in look-ups' },
+  CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'Recursive servers, ip:port,…' },
+  CUSTOS_DNS_ROOTS: {
+    unset: 'ask recursive',
+    meaning: 'Root servers that look-ups begin at, ip:port,… or iana (those of the Internet)',
+  },
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
-  CUSTOS_DCV_ZONE: { unset: 'none', meaning: 'Name of the DCV delegation zone' },
+  ...DNS_SERVER_SETTINGS,
   CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
+  CUSTOS_REVOKE_ON_REMOVAL: { default: 'false', meaning: 'Revoke what a removed hostname had' },
   CUSTOS_LOG_LEVEL: { default: 'info', meaning: 'error, warn, info, debug or silent' },
 } as const satisfies SettingsTable
-
-/** Settings that DESIGN.md promises and this version lacks: refused, because ignoring them lies. */
-const NOT_YET = ['CUSTOS_DNS_LISTEN']
 
 const GROUPS = ['EDGE', 'ACME', 'DNS', 'LOCAL_CA']
 const NAMING = { prefix: 'CUSTOS_', groups: GROUPS, fileVariable: 'CUSTOS_CONFIG' }
@@ -176,7 +189,7 @@ export function loadConfig(options: LoadConfigOptions): {
   const file = readSettingsFile({ variable: NAMING.fileVariable, ...options })
   const { items, rest, ...taken } = takeItems(file.values, CA_LIST)
   const source = { env: options.env, file: rest, naming: NAMING }
-  const known = [...Object.keys(SETTINGS), ...NOT_YET]
+  const known = Object.keys(SETTINGS)
   const reader = new SettingsReader(SETTINGS, source)
   const { cas, ...together } = readCas(reader, { items, readFile: options.readFile })
   const config = { ...readConfig(reader, options), cas }
@@ -185,12 +198,16 @@ export function loadConfig(options: LoadConfigOptions): {
     ...taken.mistakes,
     ...reader.mistakes,
     ...unknownPaths(known, source),
-    ...unavailable(source),
     ...together.mistakes,
+    ...incompleteDnsServer(reader, config.dnsServer),
     ...(reader.mistakes.length === 0 ? colliding(config) : []),
   ]
   if (mistakes.length > 0) throw new ConfigError(mistakes)
-  const warnings = [...unknownVariables(known, source), ...weakToken(config)]
+  const warnings = [
+    ...unknownVariables(known, source),
+    ...weakToken(config),
+    ...unreachableNameServers(config.dnsServer),
+  ]
   return { config: deepFreeze(config), warnings }
 }
 
@@ -216,9 +233,11 @@ function readConfig(
     },
     dnsServers:
       of.optional('CUSTOS_DNS_SERVERS', (text) => parseList(text).map(parseNameServer)) ?? [],
+    dnsRoots: of.optional('CUSTOS_DNS_ROOTS', parseRootServers) ?? [],
     validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
-    dcvZone: of.optional('CUSTOS_DCV_ZONE', parseOperatorHostname),
+    ...readDnsServerConfig(of),
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
+    revokeOnRemoval: of.value('CUSTOS_REVOKE_ON_REMOVAL', parseSwitch),
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
     edge: readEdgeConfig(of, options),
   }
@@ -243,19 +262,13 @@ function readEdgeConfig(
   }
 }
 
-function unavailable({ env, file }: SettingsSource): ConfigMistake[] {
-  return NOT_YET.flatMap((variable) => [
-    ...(env[variable]?.trim() ? [variable] : []),
-    ...(file.get(pathOf(variable, NAMING)) ? [pathOf(variable, NAMING)] : []),
-  ]).map((name) => ({ name, message: 'is not available in this version: remove it' }))
-}
-
 function colliding(config: Config): ConfigMistake[] {
   return findCollisions({
     CUSTOS_EDGE_HTTPS: config.edgeHttps,
     CUSTOS_EDGE_HTTP: config.edgeHttp,
     CUSTOS_CONTROL: config.control,
     CUSTOS_EDGE_ADMIN: config.edgeAdmin,
+    CUSTOS_DNS_LISTEN: config.dnsServer?.listen,
   })
 }
 
@@ -267,24 +280,4 @@ function weakToken({ apiToken }: Config): ConfigWarning[] {
 
 function parseAdmin(text: string): ListenAddress | undefined {
   return text.toLowerCase() === 'off' ? undefined : parseListenAddress(text)
-}
-
-/** The operator's own names need no public suffix; tenants' names do. */
-function parseOperatorHostname(text: string): string {
-  return inForm(() => parseHostname(text, { allowReservedTlds: true }))
-}
-
-/** Kept as written: it is parsed again where it is used. */
-function parseOperatorOrigin(text: string): string {
-  inForm(() => parseOrigin(text, OPERATOR_ORIGINS))
-  return text
-}
-
-function inForm<Value>(parse: () => Value): Value {
-  try {
-    return parse()
-  } catch (error) {
-    const isForm = error instanceof HostnameError || error instanceof OriginError
-    throw isForm ? new FormError(error.message, { cause: error }) : error
-  }
 }

@@ -35,9 +35,12 @@ describe('defaults', () => {
       firstZone: { name: 'default', fallbackOrigin: undefined, cnameTarget: undefined },
       cas: [{ kind: 'local', leafLifetimeMs: 365 * 86_400_000 }],
       dnsServers: [],
+      dnsRoots: [],
       validationHttpPort: 80,
       dcvZone: undefined,
+      dnsServer: undefined,
       allowReservedTlds: false,
+      revokeOnRemoval: false,
       logLevel: 'info',
       edge: {
         accessLog: false,
@@ -81,9 +84,11 @@ describe('each variable', () => {
       CUSTOS_CA: 'local',
       CUSTOS_LOCAL_CA_LEAF_LIFETIME: '10m',
       CUSTOS_DNS_SERVERS: '192.0.2.1, 127.0.0.1:5353,[2001:db8::1]:54,[::1]',
+      CUSTOS_DNS_ROOTS: '192.0.2.1,[2001:db8::1]:54',
       CUSTOS_VALIDATION_HTTP_PORT: '8080',
       CUSTOS_DCV_ZONE: 'dcv.saas.test',
       CUSTOS_ALLOW_RESERVED_TLDS: 'true',
+      CUSTOS_REVOKE_ON_REMOVAL: 'true',
       CUSTOS_LOG_LEVEL: 'DEBUG',
       CUSTOS_EDGE_ACCESS_LOG: 'on',
       CUSTOS_EDGE_DEFAULT_HOSTNAME: 'www.saas.test',
@@ -109,9 +114,12 @@ describe('each variable', () => {
       },
       cas: [{ kind: 'local', leafLifetimeMs: 600_000 }],
       dnsServers: ['192.0.2.1:53', '127.0.0.1:5353', '[2001:db8::1]:54', '[::1]:53'],
+      dnsRoots: ['192.0.2.1:53', '[2001:db8::1]:54'],
       validationHttpPort: 8080,
       dcvZone: 'dcv.saas.test',
+      dnsServer: undefined,
       allowReservedTlds: true,
+      revokeOnRemoval: true,
       logLevel: 'debug',
       edge: {
         accessLog: true,
@@ -128,6 +136,13 @@ describe('each variable', () => {
     const older = Buffer.alloc(32, 'o').toString('base64url')
     const { secretKeys } = configOf({ CUSTOS_SECRET_KEY: `${SECRET}, ${older}` })
     expect(secretKeys?.map((key) => key[0])).toEqual([115, 111])
+  })
+
+  it('may name the Internet’s root servers by one word', () => {
+    const { dnsRoots } = configOf({ CUSTOS_DNS_ROOTS: 'iana' })
+    expect(dnsRoots).toHaveLength(26)
+    expect(dnsRoots).toContain('198.41.0.4:53')
+    expect(dnsRoots).toContain('[2001:503:ba3e::2:30]:53')
   })
 
   it('turns the admin listener off by that word', () => {
@@ -210,6 +225,7 @@ describe('a mistake', () => {
     ['CUSTOS_EDGE_CACHE_BYTES', 'lots', `${size}"lots"`],
     ['CUSTOS_EDGE_CACHE_BYTES', '1KiB', 'must be from 1MiB to 1TiB: received "1KiB"'],
     ['CUSTOS_DNS_SERVERS', 'ns1.example.net', `${nameServer}"ns1.example.net"`],
+    ['CUSTOS_DNS_ROOTS', 'icann', `${nameServer}"icann"`],
     ['CUSTOS_DNS_SERVERS', '1.1.1.1:0', `${nameServer}"1.1.1.1:0"`],
     [
       'CUSTOS_DNS_SERVERS',
@@ -238,14 +254,14 @@ describe('a mistake', () => {
     const run = (): unknown =>
       loadWithFile('workers: none\nedge: { drain: soon, colour: red }\n', {
         CUSTOS_LOG_LEVEL: 'loud',
-        CUSTOS_DNS_LISTEN: '127.0.0.1:53',
+        CUSTOS_DNS_NS: 'ns1.saas.test',
       })
     expect(mistakesOf(run).map(({ name }) => name)).toEqual([
       'workers',
       'CUSTOS_LOG_LEVEL',
       'edge.drain',
       'edge.colour',
-      'CUSTOS_DNS_LISTEN',
+      'CUSTOS_DNS_NS',
     ])
     expect(run).toThrow(/workers: .*\nCUSTOS_LOG_LEVEL: .*\nedge\.drain: /)
   })
@@ -293,15 +309,8 @@ describe('what a later version brings', () => {
       'redis+cluster://a:1',
       'redis+cluster:// is not available in this version: leave it unset',
     ],
-    ['CUSTOS_DNS_LISTEN', '0.0.0.0:53', 'is not available in this version: remove it'],
   ])('is refused, not ignored: %s=%s', (variable, value, message) => {
     expect(mistakeIn({ [variable]: value })).toBe(`${variable}: ${message}`)
-  })
-
-  it('is refused in the file too', () => {
-    expect(mistakesOf(() => loadWithFile('dns: { listen: "0.0.0.0:53" }'))).toEqual([
-      { name: 'dns.listen', message: 'is not available in this version: remove it' },
-    ])
   })
 })
 

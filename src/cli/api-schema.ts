@@ -23,6 +23,8 @@ const VALIDATION_RECORD = z.object({
   http_body: z.string().optional(),
 })
 
+const DELEGATION_RECORD = z.object({ cname: z.string(), cname_target: z.string() })
+
 const CERTIFICATE = z.object({
   issuer: z.string(),
   serial_number: z.string(),
@@ -34,6 +36,7 @@ const SSL = z.object({
   status: z.string(),
   method: z.string().optional(),
   validation_records: z.array(VALIDATION_RECORD).default([]),
+  dcv_delegation_records: z.array(DELEGATION_RECORD).default([]),
   validation_errors: z.array(z.object({ message: z.string() })).default([]),
   expires_on: z.string().optional(),
   certificates: z.array(CERTIFICATE).default([]),
@@ -54,3 +57,12 @@ export const HOSTNAME = z.object({
 })
 
 export type ApiHostname = z.infer<typeof HOSTNAME>
+
+export const EVENT = z.object({
+  kind: z.string(),
+  at: z.string(),
+  by: z.string(),
+  message: z.string(),
+})
+
+export type ApiEvent = z.infer<typeof EVENT>

@@ -7,6 +7,7 @@ import type { CliDeps } from './cli-deps.ts'
 import { CliError } from './cli-error.ts'
 import { EXIT_CODES, renderExitCodes, type ExitKind } from './exit-codes.ts'
 import { addHostnamesAdd } from './hostnames-add.ts'
+import { addHostnamesEvents } from './hostnames-events.ts'
 import { addHostnamesList } from './hostnames-list.ts'
 import { addHostnamesRefresh } from './hostnames-refresh.ts'
 import { addHostnamesRemove } from './hostnames-remove.ts'
@@ -59,11 +60,12 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<nu
 function addHostnames(program: Command, deps: CliDeps): void {
   const hostnames = program
     .command('hostnames')
-    .description('custom hostnames: add, list, show, refresh, remove')
+    .description('custom hostnames: add, list, show, events, refresh, remove')
   const commands = [
     addHostnamesAdd(hostnames, deps),
     addHostnamesList(hostnames, deps),
     addHostnamesShow(hostnames, deps),
+    addHostnamesEvents(hostnames, deps),
     addHostnamesRefresh(hostnames, deps),
     addHostnamesRemove(hostnames, deps),
   ]

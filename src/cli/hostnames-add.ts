@@ -12,7 +12,9 @@ interface AddOptions extends ZoneOptions, WaitFlags {
   origin?: string
   originSni?: string
   minTls?: string
-  method: string
+  method?: string
+  wildcard?: boolean
+  ca?: string
   metadata?: object
   /** False: `--no-ssl`. */
   ssl: boolean
@@ -30,9 +32,18 @@ export function addHostnamesAdd(hostnames: Command, deps: CliDeps): Command {
       new Option('--min-tls <version>', 'lowest TLS version').choices(['1.0', '1.1', '1.2', '1.3']),
     )
     .addOption(
-      new Option('--method <method>', 'how the CA validates')
-        .choices(['http', 'txt'])
-        .default('http'),
+      new Option(
+        '--method <method>',
+        'how the CA validates (default: http; of a wildcard, txt)',
+      ).choices(['http', 'txt']),
+    )
+    .option('--wildcard', 'a certificate for *.<hostname> too')
+    .addOption(
+      new Option('--ca <ca>', 'certificate authority (default: the first that is set up)').choices([
+        'google',
+        'lets_encrypt',
+        'ssl_com',
+      ]),
     )
     .option('--metadata <json>', 'custom metadata, a JSON object', parseMetadata)
     .option('--no-ssl', 'without a certificate')
@@ -62,13 +73,22 @@ async function add(deps: CliDeps, name: string, options: AddOptions): Promise<vo
 }
 
 function bodyOf(hostname: string, options: AddOptions): object {
-  const settings = options.minTls === undefined ? {} : { min_tls_version: options.minTls }
   return {
     hostname,
-    ...(options.ssl && { ssl: { method: options.method, type: 'dv', settings } }),
+    ...(options.ssl && { ssl: sslOf(options) }),
     ...(options.origin !== undefined && { custom_origin_server: options.origin }),
     ...(options.originSni !== undefined && { custom_origin_sni: options.originSni }),
     ...(options.metadata !== undefined && { custom_metadata: options.metadata }),
+  }
+}
+
+function sslOf({ minTls, wildcard = false, method, ca }: AddOptions): object {
+  return {
+    method: method ?? (wildcard ? 'txt' : 'http'),
+    type: 'dv',
+    settings: minTls === undefined ? {} : { min_tls_version: minTls },
+    ...(wildcard && { wildcard }),
+    ...(ca !== undefined && { certificate_authority: ca }),
   }
 }
 

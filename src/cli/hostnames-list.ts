@@ -1,9 +1,10 @@
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Command } from 'commander'
 import { z } from 'zod'
 
 import { HOSTNAME, type ApiHostname } from './api-schema.ts'
 import type { CliDeps } from './cli-deps.ts'
 import { hostnamesPath } from './find-hostname.ts'
+import { parseLimit } from './limit-option.ts'
 import { openSession, type Session, type ZoneOptions } from './session.ts'
 import { renderTable, type Column } from './table.ts'
 import { colourOfStatus } from './terminal.ts'
@@ -85,10 +86,4 @@ async function collect({ api, zone }: Session, options: ListOptions): Promise<Co
     if (answer.result.length < perPage) break
   }
   return { ...found, items: found.items.slice(0, limit), raw: found.raw.slice(0, limit) }
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= 10_000_000) return limit
-  throw new InvalidArgumentError('Must be a whole number from 1 to 10000000.')
 }

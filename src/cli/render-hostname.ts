@@ -14,6 +14,7 @@ export function renderHostname(
     list('Still missing', missingSteps(hostname, zone), table),
     list('Proves that the name may be served (any one will do)', proofs(hostname, zone), table),
     list('Shown to the CA', validations(hostname), table),
+    list('Or once and for ever, instead of TXT records', delegations(hostname), table),
   ]
     .filter((part) => part !== '')
     .join('\n')
@@ -72,6 +73,12 @@ function validations({ ssl }: ApiHostname): string[] {
     ...(record.http_url ? [`HTTP ${record.http_url} answers ${record.http_body ?? ''}`] : []),
     ...(record.txt_name ? [`TXT ${record.txt_name} = ${record.txt_value ?? ''}`] : []),
   ])
+}
+
+/** Of use only where the CA is to be shown TXT records, now and at each renewal. */
+function delegations({ ssl }: ApiHostname): string[] {
+  if (ssl?.method !== 'txt') return []
+  return ssl.dcv_delegation_records.map((one) => `CNAME ${one.cname} to ${one.cname_target}`)
 }
 
 function list(title: string, items: readonly string[], { paint }: TableOptions): string {

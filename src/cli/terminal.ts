@@ -48,3 +48,14 @@ const STATUS_COLOURS: readonly (readonly [RegExp, Colour])[] = [
 export function colourOfStatus(status: string): Colour {
   return STATUS_COLOURS.find(([pattern]) => pattern.test(status))?.[1] ?? 'yellow'
 }
+
+const EVENT_COLOURS: readonly (readonly [RegExp, Colour])[] = [
+  [/\.(deployed|verified|issued|renewed)$/, 'green'],
+  [/\.(failed|timed_out|moved|blocked|deleted|removal_requested)$/, 'red'],
+  [/\.(not_verified|not_ready|waiting|order_expired)$/, 'yellow'],
+]
+
+/** As of a status; what merely happened has none. */
+export function colourOfEvent(kind: string): Colour {
+  return EVENT_COLOURS.find(([pattern]) => pattern.test(kind))?.[1] ?? 'dim'
+}

@@ -1,5 +1,6 @@
 import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
+import type { Certificate } from '#domain/certificate.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import { renderMetrics, type Metrics, type MetricSnapshot } from '#lib/metrics.ts'
@@ -12,13 +13,20 @@ import { createApi } from './api/api.ts'
 import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
-import { createStubResolver } from './dns/stub-resolver.ts'
+import { createLedger } from './ca/ledger.ts'
+import { createIssuerMeter } from './ca/measured-issuer.ts'
+import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
+import { startAuthoritativeServer, type AuthoritativeServer } from './dns/authoritative/server.ts'
+import { createStoreDcvRecords } from './dns/authoritative/store-dcv-records.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
+import { createOutages } from './lifecycle/outages.ts'
+import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
+import { startRevocations } from './lifecycle/revocations.ts'
 import { openIssuers } from './open-issuers.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
@@ -58,7 +66,7 @@ export interface LocalEdge {
 
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 
-/** @throws {ListenError} when the API's address is taken; what was started is closed again */
+/** @throws {ListenError} when an address is taken; what was started is closed again */
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
@@ -106,13 +114,22 @@ async function startLoops(
   const { inspector, inspectAsCa } = lookersOf(options)
   const { cas } = config
   const { secrets } = store
-  const { issuers } = started.use(
-    await openIssuers({ ...options, cas, secrets, inspectChallenge: inspectAsCa }),
+  const measure = createIssuerMeter(metrics)
+  const { issuers, names, limitsOf } = started.use(
+    await openIssuers({ ...options, cas, secrets, inspectChallenge: inspectAsCa, measure }),
   )
+  const dnsServer = await startDnsServer(options, started)
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
-  const onRemoved = (): void => lifecycle.wake()
-  const deployments = started.use(startDeployments({ store, directory, clock, log, onRemoved }))
+  const revocations = started.use(startRevocations({ issuers, clock, random, log }))
+  const onRemoved = (certificates: readonly Certificate[]): void => {
+    lifecycle.wake()
+    if (config.revokeOnRemoval) revocations.add(certificates)
+  }
+  const recordSightings = createSightingRecorder(store)
+  const deployments = started.use(
+    startDeployments({ store, directory, clock, log, onRemoved, recordSightings }),
+  )
   const onPublished = (id: string): void => deployments.watch(id)
   const onLoss = (): void => deployments.noteLoss()
   const publisher = started.use(
@@ -123,9 +140,15 @@ async function startLoops(
     ...options,
     deployments,
     issuers,
+    budget: createLedger({ store, clock, metrics, cas: names, limitsOf }),
+    outages: createOutages(clock),
+    findCertificate: (id) => store.certificates.find(id),
     inspector,
     keyMaker: createKeyMaker(),
-    putAnswers: (record) => publisher.putAnswers(record),
+    putAnswers: (record) => {
+      dnsServer?.forget()
+      return publisher.putAnswers(record)
+    },
     removeAnswers: (before, after) => publisher.removeAnswers(before, after),
     publishNow: (id) => publisher.publishNow(id),
     onFact: () => publisher.wake(),
@@ -136,12 +159,36 @@ async function startLoops(
   return { publisher, lifecycle }
 }
 
+/** For DCV delegation, where it is set up. CAs look while the loop runs: it is closed after that. */
+async function startDnsServer(
+  { config, store, clock, log, metrics }: ControlOptions,
+  started: AsyncDisposableStack,
+): Promise<AuthoritativeServer | undefined> {
+  if (!config.dnsServer) return undefined
+  const records = createStoreDcvRecords({ store, clock })
+  const server = await startAuthoritativeServer({
+    ...config.dnsServer,
+    records,
+    clock,
+    log,
+    metrics,
+  })
+  started.use(server)
+  log.info({ zone: config.dnsServer.zone, addresses: server.addresses }, 'DNS server listens')
+  return server
+}
+
 /** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
-function lookersOf({ config, clock }: ControlOptions): {
+function lookersOf({ config, clock, random }: ControlOptions): {
   inspector: Inspector
   inspectAsCa: Inspector['inspectChallenge']
 } {
-  const resolver = createStubResolver({ servers: config.dnsServers })
+  const resolver = createAuthoritativeResolver({
+    servers: config.dnsServers,
+    roots: config.dnsRoots,
+    clock,
+    random,
+  })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
   return {
     inspector: createNetworkInspector({ resolver, fetchWellKnown, clock }),

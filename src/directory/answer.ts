@@ -1,4 +1,4 @@
-import type { WellKnownAnswer } from '#domain/binding.ts'
+import { TLS_ALPN_PATH, type WellKnownAnswer } from '#domain/binding.ts'
 
 export const MAX_ANSWER_PATH_BYTES = 1024
 export const MAX_ANSWER_BODY_BYTES = 4096
@@ -7,7 +7,7 @@ export const MAX_ANSWER_BODY_BYTES = 4096
 export function checkAnswer({ path, body }: WellKnownAnswer): void {
   if (!isAnswerPath(path)) {
     throw new RangeError(
-      `Cannot put answer: path must begin with / and have at most ${MAX_ANSWER_PATH_BYTES} printable ASCII characters: received ${JSON.stringify(path.slice(0, 80))}`,
+      `Cannot put answer: path must begin with / or be ${TLS_ALPN_PATH}, and have at most ${MAX_ANSWER_PATH_BYTES} printable ASCII characters: received ${JSON.stringify(path.slice(0, 80))}`,
     )
   }
   if (body.length > MAX_ANSWER_BODY_BYTES || !ASCII.test(body)) {
@@ -19,7 +19,7 @@ export function checkAnswer({ path, body }: WellKnownAnswer): void {
 
 /** Whether there could be an answer: clients choose paths, and a hopeless one costs no look-up. */
 export function isAnswerPath(path: string): boolean {
-  return path.length <= MAX_ANSWER_PATH_BYTES && PATH.test(path)
+  return path === TLS_ALPN_PATH || (path.length <= MAX_ANSWER_PATH_BYTES && PATH.test(path))
 }
 
 const PATH = /^\/[\x21-\x7e]*$/

@@ -20,7 +20,8 @@ export class ByteWriter {
   uint53(value: number): this {
     if (!Number.isSafeInteger(value) || value < 0) throw outOfRange(value, Number.MAX_SAFE_INTEGER)
     const bytes = Buffer.alloc(8)
-    bytes.writeBigUInt64BE(BigInt(value))
+    bytes.writeUInt32BE(Math.floor(value / 2 ** 32))
+    bytes.writeUInt32BE(value % 2 ** 32, 4)
     return this.raw(bytes)
   }
 
@@ -93,7 +94,8 @@ export class ByteReader {
   }
 
   uint53(): number {
-    const value = Number(this.#take(8).readBigUInt64BE())
+    const bytes = this.#take(8)
+    const value = bytes.readUInt32BE() * 2 ** 32 + bytes.readUInt32BE(4)
     if (!Number.isSafeInteger(value)) throw corrupt(`number too large: ${value}`)
     return value
   }

@@ -1,6 +1,8 @@
 import type { Binding, WellKnownAnswer } from '#domain/binding.ts'
 import type { Hostname } from '#domain/hostname.ts'
 
+import type { Sighting } from './sighting.ts'
+
 /**
  * Where edges find bindings. Derived from the store, thrown away and rebuilt at any time.
  *
@@ -87,6 +89,8 @@ export interface Heartbeat {
   applied: ChangeId
   at: number
   version: string
+  /** What it saw lately, the oldest first, at most `MAX_SIGHTINGS`; undefined for nothing. */
+  sightings?: readonly Sighting[]
 }
 
 /** An edge that was silent for so long counts as gone. */

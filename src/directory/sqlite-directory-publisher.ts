@@ -4,6 +4,7 @@ import type { Clock } from '#lib/clock.ts'
 
 import { checkAnswer } from './answer.ts'
 import { encodeBinding } from './binding-codec.ts'
+import { ByteReader } from './bytes.ts'
 import { nextChangeNumber, parseChangeNumber, renderChangeNumber } from './change-id.ts'
 import { CHANGE_LOG_LENGTH } from './change-log.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type Heartbeat,
   type TicketKey,
 } from './directory.ts'
+import { decodeSightings } from './sighting-codec.ts'
 import { bytesOf, numberOf, required, textOf, type Row } from './sqlite-columns.ts'
 import { SqliteConnection, type Prepared } from './sqlite-file.ts'
 import { decodeTicketKeys, encodeTicketKeys } from './ticket-key-codec.ts'
@@ -193,7 +195,7 @@ const STATEMENTS = {
   removeExpired: `DELETE FROM answer WHERE expires_at <= ?1`,
   state: `SELECT value FROM state WHERE key = ?1`,
   putState: `INSERT INTO state (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2`,
-  heartbeats: `SELECT edge_id, applied, at, version FROM heartbeat
+  heartbeats: `SELECT edge_id, applied, at, version, sightings FROM heartbeat
     WHERE at >= ?1 AND at <= ?2 ORDER BY edge_id`,
   removeSilent: `DELETE FROM heartbeat WHERE at < ?1`,
   lost: `SELECT NOT EXISTS (SELECT 1 FROM change WHERE id = ?1)
@@ -207,11 +209,13 @@ const STATEMENTS = {
 type Statements = Prepared<typeof STATEMENTS>
 
 function heartbeatOf(row: NonNullable<Row>): Heartbeat {
+  const seen = bytesOf(row, 'sightings')
   return {
     edgeId: required(textOf(row, 'edge_id')),
     applied: required(textOf(row, 'applied')),
     at: required(numberOf(row, 'at')),
     version: required(textOf(row, 'version')),
+    ...(seen && { sightings: decodeSightings(new ByteReader(seen)) }),
   }
 }
 

@@ -22,6 +22,7 @@ import {
   type TicketKey,
 } from './directory.ts'
 import { createIntermediateCache } from './intermediate-cache.ts'
+import { encodeSightings } from './sighting-codec.ts'
 import { bytesOf, numberOf, required, textOf, type Row } from './sqlite-columns.ts'
 import { isBusy, SqliteConnection } from './sqlite-file.ts'
 import { decodeTicketKeys } from './ticket-key-codec.ts'
@@ -120,9 +121,10 @@ class SqliteEdgeDirectory implements EdgeDirectory {
     })
   }
 
-  async beat({ edgeId, applied, at, version }: Heartbeat): Promise<void> {
+  async beat({ edgeId, applied, at, version, sightings = [] }: Heartbeat): Promise<void> {
+    const seen = sightings.length > 0 ? encodeSightings(sightings) : null
     await this.#patiently(() =>
-      this.#beats.use(({ beat }) => beat.run(edgeId, applied, at, version)),
+      this.#beats.use(({ beat }) => beat.run(edgeId, applied, at, version, seen)),
     )
   }
 
@@ -217,8 +219,9 @@ const READS = {
 } as const
 
 const BEATS = {
-  beat: `INSERT INTO heartbeat (edge_id, applied, at, version) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT (edge_id) DO UPDATE SET applied = ?2, at = ?3, version = ?4`,
+  beat: `INSERT INTO heartbeat (edge_id, applied, at, version, sightings)
+    VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (edge_id) DO UPDATE SET applied = ?2, at = ?3, version = ?4, sightings = ?5`,
   leave: `DELETE FROM heartbeat WHERE edge_id = ?1`,
 } as const
 

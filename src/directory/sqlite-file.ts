@@ -11,7 +11,10 @@ import { DirectoryError } from './directory.ts'
  * path is still the one that is open. (While it is open its inode is not given to another file.)
  */
 
-/** Another schema is another number; a file with another number is thrown away by the publisher. */
+/**
+ * Another schema is another number; a file with another number is thrown away by the publisher, and
+ * filled again name by name. What only adds to it is added in place (`addMissing`).
+ */
 const SCHEMA_VERSION = 1
 
 const SCHEMA = `
@@ -28,7 +31,8 @@ const SCHEMA = `
   CREATE INDEX answer_by_expiry ON answer (expires_at);
   CREATE TABLE change (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL);
   CREATE TABLE heartbeat (
-    edge_id TEXT PRIMARY KEY, applied TEXT NOT NULL, at INTEGER NOT NULL, version TEXT NOT NULL
+    edge_id TEXT PRIMARY KEY, applied TEXT NOT NULL, at INTEGER NOT NULL, version TEXT NOT NULL,
+    sightings BLOB
   ) WITHOUT ROWID;
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
@@ -124,13 +128,14 @@ export class SqliteConnection<Texts extends Sql> {
   }
 
   #connect(): Open<Texts> {
-    const { path, access, busyMs, checkpointPages = 1000, sql } = this.#options
+    const { path, access, create, busyMs, checkpointPages = 1000, sql } = this.#options
     const inode = inodeOf(path)
     if (inode === undefined) throw unavailable(path, new Error('there is no such file yet'))
     const database = openExisting(path, { access, busyMs })
     try {
       database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
       if (versionOf(database) !== SCHEMA_VERSION) throw new Error('it is of another version')
+      if (create) addMissing(database)
       return { database, statements: prepareAll(database, sql), inode }
     } catch (error) {
       database.close()
@@ -193,6 +198,13 @@ function createDirectoryFile(path: string): void {
   removeDirectoryFile(path)
   linkSync(draft, path)
   removeDirectoryFile(draft)
+}
+
+/** To a file that an older program made, which goes on using it as it knows it. */
+function addMissing(database: DatabaseSync): void {
+  const columns = database.prepare(`SELECT name FROM pragma_table_info('heartbeat')`).all()
+  if (columns.some(({ name }) => name === 'sightings')) return
+  database.exec('ALTER TABLE heartbeat ADD COLUMN sightings BLOB')
 }
 
 function removeDirectoryFile(path: string): void {

@@ -46,10 +46,17 @@ export interface BindingOrigin extends Origin {
   serverName: string | undefined
 }
 
-/** Something an edge answers on port 80 by itself: a DCV challenge or an ownership token. */
+/**
+ * Under this in place of a path an edge finds the key authorization that a name's tls-alpn-01
+ * challenge is answered with (RFC 8737). Paths of HTTP begin with a slash: no request can ask for it.
+ * One a name: a certificate proves one key authorization, so the newest that was put counts.
+ */
+export const TLS_ALPN_PATH = ':acme-tls/1'
+
+/** Something an edge answers by itself: a DCV challenge (http-01, tls-alpn-01) or an ownership token. */
 export interface WellKnownAnswer {
   hostname: Hostname
-  /** Path, from the slash on, without a query. */
+  /** Path, from the slash on, without a query; or `TLS_ALPN_PATH`. */
   path: string
   /** The whole body, ASCII, at most 4 KiB. */
   body: string

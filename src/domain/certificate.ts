@@ -37,19 +37,47 @@ export interface Certificate {
 
 const DAY_MS = 86_400_000
 
+type Validity = Pick<Certificate, 'notBefore' | 'notAfter'>
+
+/** How long before the end renewal begins: 30 days, or the last third of a life below 90 days. */
+function renewalLeadMs({ notBefore, notAfter }: Validity): number {
+  const lifetime = notAfter - notBefore
+  return lifetime >= 90 * DAY_MS ? 30 * DAY_MS : lifetime / 3
+}
+
 /**
- * When renewal is due where the CA gives no window (RFC 9773): 30 days before the end for lifetimes
- * of 90 days or more, at the last third for shorter ones.
+ * When renewal is due where the CA gives no window (RFC 9773).
  *
  * @param spread uniform in [0, 1): moves the instant earlier by up to 5 % of the lifetime, so that
  *   what was issued together is not renewed together
  */
-export function renewalDueAt(
-  certificate: Pick<Certificate, 'notBefore' | 'notAfter'>,
+export function renewalDueAt(certificate: Validity, spread: number): number {
+  const { notBefore, notAfter } = certificate
+  const earlier = spread * (notAfter - notBefore) * 0.05
+  return Math.round(notAfter - renewalLeadMs(certificate) - earlier)
+}
+
+/**
+ * When to renew within the window that the CA suggests (RFC 9773 section 4.2): at a random instant of
+ * it, yet never later than the middle of the time that we allow ourselves without one, whatever a CA
+ * says.
+ *
+ * @param spread uniform in [0, 1)
+ */
+export function renewalWithin(
+  window: { start: number; end: number },
+  certificate: Validity,
   spread: number,
 ): number {
-  const { notBefore, notAfter } = certificate
-  const lifetime = notAfter - notBefore
-  const before = lifetime >= 90 * DAY_MS ? 30 * DAY_MS : lifetime / 3
-  return Math.round(notAfter - before - spread * lifetime * 0.05)
+  const at = window.start + spread * (window.end - window.start)
+  return Math.round(Math.min(at, certificate.notAfter - renewalLeadMs(certificate) / 2))
+}
+
+/**
+ * From when on a certificate that is not replaced is something to worry about: half of the time for
+ * renewal has gone by, or all of it where nobody but its owner renews it.
+ */
+export function expiryWarningAt(certificate: Validity, isUploaded: boolean): number {
+  const lead = renewalLeadMs(certificate)
+  return certificate.notAfter - (isUploaded ? lead : lead / 2)
 }

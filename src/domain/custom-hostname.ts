@@ -1,3 +1,4 @@
+import { TLS_ALPN_PATH } from './binding.ts'
 import type { KeyAlgorithm } from './certificate.ts'
 import { KEY_ALGORITHMS } from './certificate.ts'
 import type { Hostname } from './hostname.ts'
@@ -205,21 +206,30 @@ export function isServable(record: CustomHostname): boolean {
   return !record.removal && record.ownership.state === 'verified'
 }
 
-/** The http-01 answers that the edges must give for it now. */
+/**
+ * The answers that the edges must give for it now, each path once: a name has one tls-alpn-01 answer
+ * at a time. Where both chains want one, it is that of the chain that is looked at, so that no
+ * validation under way is disturbed; the other one's turn comes after.
+ */
 export function wantedAnswers(
   record: CustomHostname,
 ): { path: string; body: string; expiresAt: number }[] {
-  return record.chains.flatMap(({ issuance }) => {
-    if (!('order' in issuance)) return []
-    const { challenges, expiresAt } = issuance.order
-    return challenges
-      .filter((challenge) => challenge.type === 'http-01')
-      .map(({ token, keyAuthorization }) => ({
-        path: `/.well-known/acme-challenge/${token}`,
-        body: keyAuthorization,
-        expiresAt,
-      }))
-  })
+  const answers = record.chains
+    .toSorted((a, b) => turnOf(a.issuance) - turnOf(b.issuance))
+    .flatMap(({ issuance }) => {
+      if (!('order' in issuance)) return []
+      const { challenges, expiresAt } = issuance.order
+      return challenges.flatMap(({ type, token, keyAuthorization: body }) => {
+        if (type === 'tls-alpn-01') return [{ path: TLS_ALPN_PATH, body, expiresAt }]
+        const path = `/.well-known/acme-challenge/${token}`
+        return type === 'http-01' ? [{ path, body, expiresAt }] : []
+      })
+    })
+  return answers.filter(({ path }, at) => at === answers.findIndex((one) => one.path === path))
+}
+
+function turnOf({ state }: Issuance): number {
+  return ['validating', 'ordered', 'finalizing'].indexOf(state)
 }
 
 export const OWNERSHIP_PATH = '/.well-known/cf-custom-hostname-challenge/'

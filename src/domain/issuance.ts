@@ -53,8 +53,11 @@ interface Waiting {
   failures: number
 }
 
+/** `failures`: orders that came to nothing since the last success. */
 interface Trying extends Waiting {
-  /** CAs that failed us since the last success: others go before them. */
+  /** When the first of them failed. */
+  failingSince?: number
+  /** CAs that failed us since then: others go before them. */
   avoid?: readonly string[]
 }
 
@@ -68,8 +71,6 @@ interface Opened extends Trying {
 /** What the CA said of when to renew (RFC 9773 section 4.2). */
 export interface RenewalInfo {
   window: { start: number; end: number }
-  /** When it is to be asked again. */
-  checkAt: number
   /** A page about why, for people. */
   explanationUrl?: string
 }
@@ -118,8 +119,8 @@ export type IssuanceEvent =
   | { type: 'authorized'; certificateId: string; sealedKey: string }
   | { type: 'signed'; certificateId: string; serial: number; renewAt: number; checkAt?: number }
   | { type: 'deployed' }
-  /** The CA told when to renew. */
-  | { type: 'renewal-info'; renewAt: number; renewalInfo: RenewalInfo }
+  /** The CA was asked when to renew, and said so or not; it is asked again at `checkAt`. */
+  | { type: 'renewal-info'; renewAt: number; checkAt: number; renewalInfo?: RenewalInfo }
   /** The CA forgot the order before its challenges were answered: the next shows new ones. */
   | { type: 'order-expired' }
   /** The order is lost, whatever the reason; a new one at `retryAt`, elsewhere than at `avoid`. */
@@ -129,6 +130,9 @@ export type IssuanceEvent =
 
 /** Edges that have not applied a change by then are reported as `deployment_timed_out`. */
 export const DEPLOYMENT_DEADLINE_MS = 30 * 60_000
+
+/** So long orders may fail one after the other: as long as a validation may take (spec section 2.4). */
+export const FAILING_LIMIT_MS = 14.5 * 86_400_000
 
 export function newIssuance(now: number): Issuance {
   return { state: 'scheduled', nextAt: now, failures: 0 }
@@ -171,7 +175,7 @@ export function advance(issuance: Issuance, event: IssuanceEvent, now: number): 
     case 'order-expired':
       return issuance.state === 'ordered' ? reorder(issuance, now) : issuance
     case 'failed':
-      return fail(issuance, event)
+      return fail(issuance, event, now)
     case 'restart':
       return restart(issuance, now)
     default:
@@ -202,15 +206,22 @@ type StateOf<State extends Issuance['state']> = Extract<Issuance, { state: State
 type EventOf<Type extends IssuanceEvent['type']> = Extract<IssuanceEvent, { type: Type }>
 
 /** What goes on to the next state of the same order; that the CA was away is over with it. */
-function pick({ order, since, failures, avoid }: Opened): Omit<Opened, 'nextAt' | 'awaySince'> {
-  return { order, since, failures, ...(avoid && { avoid }) }
+function pick(opened: Opened): Omit<Opened, 'nextAt' | 'awaySince'> {
+  const { order, since, failures } = opened
+  return { order, since, failures, ...historyOf(opened) }
+}
+
+/** What is remembered from order to order until one succeeds. */
+function historyOf(trying: Partial<Trying>): Pick<Trying, 'avoid' | 'failingSince'> {
+  const { avoid, failingSince } = trying
+  return { ...(avoid && { avoid }), ...(failingSince !== undefined && { failingSince }) }
 }
 
 function openOrder(issuance: Issuance, order: Order, now: number): Issuance {
   if (issuance.state !== 'scheduled' && issuance.state !== 'issued') return issuance
+  const attempts = issuance.state === 'scheduled' ? (issuance.attempts ?? 0) : 0
   const { failures } = issuance
-  const { attempts = 0, avoid = undefined } = issuance.state === 'scheduled' ? issuance : {}
-  const kept = { order, since: now, failures, ...(avoid && { avoid }) }
+  const kept = { order, since: now, failures, ...historyOf(issuance) }
   return { ...kept, state: 'ordered', attempts, nextAt: now }
 }
 
@@ -235,17 +246,16 @@ function defer(issuance: Issuance, { problem, retryAt }: EventOf<'deferred'>): I
   }
 }
 
-function planRenewal(
-  issued: StateOf<'issued'>,
-  { renewAt, renewalInfo }: EventOf<'renewal-info'>,
-): Issuance {
-  return { ...issued, renewAt, renewalInfo, nextAt: Math.min(renewAt, renewalInfo.checkAt) }
+function planRenewal(issued: StateOf<'issued'>, event: EventOf<'renewal-info'>): Issuance {
+  const { renewAt, checkAt, renewalInfo = issued.renewalInfo } = event
+  const nextAt = Math.min(renewAt, checkAt)
+  return { ...issued, renewAt, nextAt, ...(renewalInfo && { renewalInfo }) }
 }
 
 /** Neither the back-off nor the time-out begins anew with new tokens. */
 function reorder(ordered: StateOf<'ordered'>, now: number): Issuance {
-  const { failures, attempts, problem, avoid } = ordered
-  const kept = { ...(problem && { problem }), ...(avoid && { avoid }) }
+  const { failures, attempts, problem } = ordered
+  const kept = { ...(problem && { problem }), ...historyOf(ordered) }
   return { state: 'scheduled', nextAt: now, failures, attempts, ...kept }
 }
 
@@ -272,20 +282,26 @@ function settle({ certificateId, renewAt, checkAt }: StateOf<'deploying'>): Issu
   return { state: 'issued', certificateId, renewAt, nextAt, failures: 0 }
 }
 
-function fail(issuance: Issuance, event: EventOf<'failed'>): Issuance {
+function fail(issuance: Issuance, event: EventOf<'failed'>, now: number): Issuance {
   if (!isTried(issuance)) return issuance
   const { problem, retryAt } = event
-  const known = ('avoid' in issuance && issuance.avoid) || []
-  const avoid = event.avoid === undefined ? known : [...new Set([...known, event.avoid])]
-  const failures = issuance.failures + 1
-  return {
-    state: 'scheduled',
-    nextAt: retryAt,
-    failures,
-    problem,
-    ...(avoid.length > 0 && { avoid }),
+  const { avoid = [], failingSince = now } = historyOf(issuance)
+  if (now - failingSince >= FAILING_LIMIT_MS) {
+    return { state: 'timed_out', phase: PHASE_OF[issuance.state], since: now, problem }
   }
+  const avoided = [...new Set([...avoid, ...(event.avoid === undefined ? [] : [event.avoid])])]
+  const failures = issuance.failures + 1
+  const kept = { failures, failingSince, problem, ...(avoided.length > 0 && { avoid: avoided }) }
+  return { state: 'scheduled', nextAt: retryAt, ...kept }
 }
+
+const PHASE_OF = {
+  scheduled: 'initializing',
+  issued: 'initializing',
+  ordered: 'validation',
+  validating: 'validation',
+  finalizing: 'issuance',
+} as const satisfies Partial<Record<Issuance['state'], IssuancePhase>>
 
 function isTried(
   issuance: Issuance,
@@ -298,7 +314,7 @@ function restart(issuance: Issuance, now: number): Issuance {
     case 'ordered':
       return { ...issuance, attempts: 0, nextAt: now }
     case 'scheduled': {
-      const { avoid: _, ...rest } = issuance
+      const { avoid: _, failingSince: _since, ...rest } = issuance
       return { ...rest, nextAt: now, ...(issuance.attempts && { attempts: 0 }) }
     }
     case 'timed_out':

@@ -1,5 +1,6 @@
-import type { CustomHostname } from './custom-hostname.ts'
-import type { Issuance, ManagedChain } from './issuance.ts'
+import { expiryWarningAt } from './certificate.ts'
+import type { CustomHostname, Removal } from './custom-hostname.ts'
+import { DEPLOYMENT_DEADLINE_MS, type Issuance, type ManagedChain } from './issuance.ts'
 
 /** The hostname's outward status (spec section 2.1); only those that Custos ever says. */
 export type HostnameStatus =
@@ -18,6 +19,7 @@ export type SslStatus =
   | 'pending_issuance'
   | 'pending_deployment'
   | 'active'
+  | 'pending_expiration'
   | 'expired'
   | 'pending_deletion'
   | 'deleted'
@@ -25,6 +27,7 @@ export type SslStatus =
   | 'validation_timed_out'
   | 'issuance_timed_out'
   | 'deployment_timed_out'
+  | 'deletion_timed_out'
 
 /** Active means: proved, and every live edge serves it as it is configured now. */
 export function hostnameStatus(record: CustomHostname): HostnameStatus {
@@ -38,15 +41,23 @@ export function hostnameStatus(record: CustomHostname): HostnameStatus {
 /** Undefined for a hostname without a certificate. */
 export function sslStatus(record: CustomHostname, now: number): SslStatus | undefined {
   if (!record.ssl) return undefined
-  if (record.removal) return 'pending_deletion'
+  if (record.removal) {
+    return removalOverdueAt(record.removal) <= now ? 'deletion_timed_out' : 'pending_deletion'
+  }
   if (record.ownership.state === 'deleted') return 'deleted'
   const statuses = record.chains.map((chain) => chainStatus(chain, record, now))
   return SLOWEST_FIRST.find((status) => statuses.includes(status)) ?? 'initializing'
 }
 
+/** From when on a removal that no edge holds up would be over. */
+export function removalOverdueAt({ requestedAt }: Removal): number {
+  return requestedAt + DEPLOYMENT_DEADLINE_MS
+}
+
 /** The pack is as far as its slower chain. */
 const SLOWEST_FIRST = [
   'expired',
+  'pending_expiration',
   'initializing_timed_out',
   'validation_timed_out',
   'issuance_timed_out',
@@ -71,7 +82,10 @@ const STATUS_OF = {
 function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): SslStatus {
   const { issuance, certificate } = chain
   if (certificate && certificate.notAfter <= now) return 'expired'
-  if (certificate && isRenewing(issuance)) return 'active'
+  if (certificate && isRenewing(issuance)) {
+    const warningAt = expiryWarningAt(certificate, issuance.state === 'uploaded')
+    return warningAt <= now ? 'pending_expiration' : 'active'
+  }
   if (issuance.state === 'timed_out') return `${issuance.phase}_timed_out`
   if (issuance.state === 'deploying' && issuance.nextAt <= now) return 'deployment_timed_out'
   if (issuance.state === 'scheduled' && issuance.failures === 0)

@@ -13,6 +13,8 @@ export interface EdgeMetrics {
   plainAnswers: MetricFamily<'kind'>
   /** Connections refused because the port had too many. */
   dropped: Readonly<Record<'https' | 'http', Cell>>
+  /** Sightings that no heartbeat carries any more although their time was not over. */
+  droppedSightings: Cell
 }
 
 /** What is read off at each scrape. */
@@ -62,6 +64,12 @@ export function createEdgeMetrics(metrics: Metrics): EdgeMetrics {
       help: 'Requests that port 80 answered by itself, by kind of answer.',
       labelNames: ['kind'],
     }),
+    droppedSightings: metrics
+      .counter({
+        name: 'custos_edge_dropped_sightings_total',
+        help: 'Things seen that had to make room for newer ones before the control plane was sure to hear.',
+      })
+      .cell({}),
     dropped: { https: dropped.cell({ port: 'https' }), http: dropped.cell({ port: 'http' }) },
   }
 }

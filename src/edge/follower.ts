@@ -4,6 +4,7 @@ import {
   type ChangeId,
   type EdgeDirectory,
 } from '#directory/directory.ts'
+import type { Sighting } from '#directory/sighting.ts'
 import type { Clock, Timer } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 
@@ -15,6 +16,8 @@ export interface FollowerOptions {
   logger: Logger
   /** Acts on a batch; when it returns, nothing from before the batch is served any more. */
   onBatch(batch: ChangeBatch): void
+  /** What the next heartbeat carries; undefined for nothing. */
+  sightings?(): readonly Sighting[] | undefined
   /** Called at each heartbeat: for what must be tried again now and then. */
   onBeat?(): void
 }
@@ -115,7 +118,9 @@ export class Follower {
     const { directory, edgeId, version, clock, logger } = this.#options
     if (this.#applied === undefined) return
     try {
-      await directory.beat({ edgeId, version, applied: this.#applied, at: clock.now() })
+      const sightings = this.#options.sightings?.()
+      const report = { edgeId, version, applied: this.#applied, at: clock.now() }
+      await directory.beat(sightings ? { ...report, sightings } : report)
       if (!this.#isHeard) logger.info({}, 'the directory hears of this edge again')
       this.#isHeard = true
     } catch (error) {

@@ -15,6 +15,8 @@ import { Follower } from './follower.ts'
 import { PlainListener } from './plain/plain-listener.ts'
 import { createPlainRules } from './plain/plain-rules.ts'
 import type { AnswerRecorder } from './proxy/answer-recorder.ts'
+import { Sightings } from './sightings.ts'
+import { Challenges } from './tls/challenges.ts'
 import { createTlsContexts } from './tls/context.ts'
 import { TlsListener } from './tls/listener.ts'
 import { TicketKeys } from './tls/ticket-keys.ts'
@@ -93,6 +95,7 @@ class EdgeWorker implements Worker {
   readonly edgeId: string
   readonly #options: WorkerOptions
   readonly #metrics: EdgeMetrics
+  readonly #sightings: Sightings
   readonly #ticketKeys: TicketKeys
   readonly #bindings: BindingCache
   readonly #protocols: Protocols
@@ -107,6 +110,7 @@ class EdgeWorker implements Worker {
     this.#options = options
     this.edgeId = options.random.uuid()
     this.#metrics = createEdgeMetrics(options.metrics)
+    this.#sightings = new Sightings({ clock, dropped: this.#metrics.droppedSightings })
     this.#ticketKeys = new TicketKeys(options)
     this.#bindings = new BindingCache({
       directory,
@@ -126,6 +130,7 @@ class EdgeWorker implements Worker {
       clock,
       logger,
       onBatch: (batch) => this.#onBatch(batch),
+      sightings: () => this.#sightings.recent(),
       onBeat: () => void this.#ticketKeys.refresh(),
     })
     this.#registerGauges()
@@ -147,11 +152,13 @@ class EdgeWorker implements Worker {
     this.#tls = await TlsListener.start({
       address: config.edgeHttps,
       bindings: this.#bindings,
+      challenges: new Challenges({ ...this.#options, bindings: this.#bindings }),
       http1,
       http2,
       clock,
       logger,
       metrics: this.#metrics.handshakes,
+      sightings: this.#sightings,
       dropped: this.#metrics.dropped.https,
       defaultHostname: normaliseServerName(config.edge.defaultHostname ?? ''),
     })
@@ -217,6 +224,7 @@ class EdgeWorker implements Worker {
       clock,
       random,
       answers: this.#metrics.plainAnswers,
+      sightings: this.#sightings,
       record,
       httpsPort: () => publicHttpsPort ?? this.https.port,
       next,

@@ -31,6 +31,19 @@ export function parseListenAddress(text: string): ListenAddress {
   return { host: host.toLowerCase(), port }
 }
 
+/**
+ * As `parseListenAddress`, but with an IP address: what is not to depend on a look-up.
+ *
+ * @throws {FormError}
+ */
+export function parseIpListenAddress(text: string): ListenAddress {
+  const address = parseListenAddress(text)
+  if (isIP(address.host) !== 0) return address
+  throw new FormError(
+    `must be ip:port, such as 192.0.2.53:53 or [2001:db8::53]:53: received ${quoteReceived(text)}`,
+  )
+}
+
 export function renderListenAddress({ host, port }: ListenAddress): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 }
@@ -39,23 +52,26 @@ export function renderListenAddress({ host, port }: ListenAddress): string {
  * Listeners of which a second could not start, each with a sentence: better said by name at start
  * than as EADDRINUSE later.
  *
- * @param listeners by the name to use in messages; undefined: off
+ * @param listeners by the name to use in messages; undefined or none: off
  */
 export function findCollisions(
-  listeners: Readonly<Record<string, ListenAddress | undefined>>,
+  listeners: Readonly<Record<string, ListenAddress | readonly ListenAddress[] | undefined>>,
 ): { name: string; message: string }[] {
-  const all = Object.entries(listeners)
+  const all = Object.entries(listeners).flatMap(([name, given]) =>
+    [given ?? []].flat().map((address) => [name, address] as const),
+  )
   return all.flatMap(([name, address], index) => {
     const other = all.slice(0, index).find(([, before]) => isSameListener(before, address))
-    if (!address || !other) return []
-    const message = `must not be the address of ${other[0]}: received ${renderListenAddress(address)}`
+    if (!other) return []
+    const rule = other[0] === name ? 'name an address twice' : `be the address of ${other[0]}`
+    const message = `must not ${rule}: received ${renderListenAddress(address)}`
     return [{ name, message }]
   })
 }
 
 /** The same port on the same address, or on any address and one. Port 0 never collides. */
-function isSameListener(a: ListenAddress | undefined, b: ListenAddress | undefined): boolean {
-  if (!a || !b || a.port === 0 || a.port !== b.port) return false
+function isSameListener(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.port === 0 || a.port !== b.port) return false
   return a.host === b.host || isWildcard(a.host) || isWildcard(b.host)
 }
 

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 
 import { FormError, quoteReceived } from './form-error.ts'
 import { SECRET_KEY_BYTES } from './sealing.ts'
+import { ROOT_SERVERS } from './root-servers.ts'
 
 /** The forms that settings have; each throws `FormError` with the rule and the value received. */
 
@@ -47,6 +48,11 @@ export function parseNameServer(text: string): string {
     )
   }
   return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`
+}
+
+/** Name servers, or `iana` for the root servers of the Internet. */
+export function parseRootServers(text: string): readonly string[] {
+  return text.toLowerCase() === 'iana' ? ROOT_SERVERS : parseList(text).map(parseNameServer)
 }
 
 /**

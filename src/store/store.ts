@@ -1,7 +1,9 @@
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
+import type { RateLimit } from '#domain/rate-limit.ts'
 import type { HostnameStatus, SslStatus } from '#domain/status.ts'
+import type { TimelineEvent, TimelineKind } from '#domain/timeline.ts'
 import type { Zone } from '#domain/zone.ts'
 
 /**
@@ -18,6 +20,8 @@ export interface Store extends AsyncDisposable {
   readonly hostnames: HostnameStore
   readonly certificates: CertificateStore
   readonly outbox: Outbox
+  readonly timeline: TimelineStore
+  readonly budget: BudgetStore
   readonly secrets: SecretStore
   /** Waits for running calls, then closes. Idempotent. */
   close(): Promise<void>
@@ -55,23 +59,34 @@ export interface HostnameStore {
   /** Every hostname, for `republish`, in batches, in order of id. */
   all(options?: { batchSize?: number }): AsyncIterable<CustomHostname[]>
   count(zoneId: string): Promise<number>
+  /** Whether the zone has a name that ends with `.${hostname}`, whatever became of its record. */
+  hasNameBelow(zoneId: string, hostname: Hostname): Promise<boolean>
   /**
-   * Writes a new record and the outbox row that publishes it.
+   * Writes a new record, the outbox row that publishes it, and the first event of its timeline.
    *
    * @throws {StoreError} `duplicate` when the zone has the name already (a record whose ownership is
    *   `deleted` has given it up) or the id is taken, `no-such-zone`
    */
-  create(record: CustomHostname): Promise<void>
+  create(record: CustomHostname, options?: WriteOptions): Promise<void>
   /**
    * Reads the record, applies `change` and writes what it returns, all in one transaction. `change`
    * must be pure: it may run again. It returns undefined to leave everything as it is.
-   * An outbox row is written exactly when the new record's `deployment.serial` is larger.
+   * An outbox row is written exactly when the new record's `deployment.serial` is larger; what
+   * differs is added to the timeline (`timelineOf`).
    *
    * @returns the record after the call, or undefined where there is none
    * @throws {StoreError} `duplicate` when a `deleted` record is revived whose name is taken again
    */
-  update(id: string, change: HostnameChange): Promise<CustomHostname | undefined>
-  /** Removes the record, its certificates and their keys. @returns false where there is none */
+  update(
+    id: string,
+    change: HostnameChange,
+    options?: WriteOptions,
+  ): Promise<CustomHostname | undefined>
+  /**
+   * Removes the record, its certificates with their keys, and its timeline.
+   *
+   * @returns false where there is none
+   */
   remove(id: string): Promise<boolean>
   /**
    * Leases up to `limit` records that are due at `now` (`dueAt`) and not leased, the longest due
@@ -85,8 +100,15 @@ export interface HostnameStore {
   release(id: string): Promise<void>
   /** The earliest instant at which `claimDue` could return something; undefined where none will. */
   nextDueAt(): Promise<number | undefined>
+  /** Hostnames of all zones a certificate of which is over at `instant` unless it is replaced. */
+  countExpiringBy(instant: number): Promise<number>
   /** Records whose publication is not known to be applied everywhere (or whose removal is not). */
   listUndeployed(limit: number): Promise<CustomHostname[]>
+}
+
+export interface WriteOptions {
+  /** Who asked for it, as the timeline says. @default SYSTEM */
+  by?: string
 }
 
 export type HostnameChange = (record: CustomHostname) => HostnameUpdate | undefined
@@ -161,6 +183,82 @@ export interface OutboxRow {
   hostnameId: string
   serial: number
 }
+
+/**
+ * What happened to each hostname. `create`, `update` and the outbox's `complete` write down, in their
+ * own transaction, what differs between two versions of a record. Of each hostname the newest
+ * `KEPT_EVENTS` are kept, and none once it is removed: what was removed is nobody's business any more.
+ */
+export interface TimelineStore {
+  /**
+   * Adds what no record shows, in this order, after all that is there. Passes over events of
+   * hostnames that are gone, and a `handshake.first` where there is one already. What strangers can
+   * cause the caller must bound: it would push out what is older.
+   */
+  append(events: readonly TimelineEvent[]): Promise<void>
+  /** The newest first. */
+  list(hostnameId: string, page: TimelinePage): Promise<PageOf<RecordedEvent>>
+}
+
+/** Three years of renewals of both certificates, or a fortnight of a customer who gets nothing right. */
+export const KEPT_EVENTS = 300
+
+export interface TimelinePage {
+  /** From 1. */
+  page: number
+  perPage: number
+  /** Only events of this kind. */
+  kind?: TimelineKind
+}
+
+export type RecordedEvent = TimelineEvent & {
+  /** Grows with each event of the hostname and is never given again. */
+  id: number
+}
+
+/**
+ * What is left of the CAs' limits, one for all control processes: token buckets (domain/rate-limit.ts).
+ * A bucket that is full has no row, and rows of buckets that became full are removed by and by, a few
+ * with each write.
+ */
+export interface BudgetStore {
+  /**
+   * Spends from all the buckets at once, or from none where one of them does not allow it. Of two
+   * that ask at the same time, in whatever process, the second finds what the first has left.
+   */
+  take(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer>
+  /** What `take` would answer. */
+  look(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer>
+  /** Spends whether it is allowed or not, for what has happened; no bucket becomes more than empty. */
+  record(requests: readonly BudgetRequest[], now: number): Promise<void>
+  /** What was taken and not used comes back. */
+  giveBack(requests: readonly BudgetRequest[], now: number): Promise<void>
+  /** The bucket is empty until `until` and has its first token then; one that is emptier stays so. */
+  defer(bucket: Bucket, options: { until: number; now: number }): Promise<void>
+  /** Tokens in the bucket, with fractions. */
+  remaining(bucket: Bucket, now: number): Promise<number>
+}
+
+/** One bucket: of a CA, of one of its limits, for what that limit counts by ('' for the account). */
+export interface Bucket {
+  ca: string
+  limit: string
+  key: string
+  /** May differ from the last time: what was spent stays spent for as long as it would have. */
+  rate: RateLimit
+}
+
+export interface BudgetRequest extends Bucket {
+  /** @default 1 */
+  cost?: number
+  /** Tokens that must stay. @default 0 */
+  reserve?: number
+}
+
+export type BudgetAnswer =
+  | { granted: true }
+  /** At `until` the bucket in `refusedBy`, the last of all, allows it if nobody else spends. */
+  | { granted: false; until: number; refusedBy: Bucket }
 
 /** Small named values that are not records: CA hierarchies, account keys. Sealed by the adapter. */
 export interface SecretStore {

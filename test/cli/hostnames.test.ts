@@ -75,6 +75,15 @@ describe('custos hostnames add', () => {
     })
   })
 
+  it('asks for a wildcard, which is proved by DNS, of the CA that was chosen', async () => {
+    const { stdout } = await custos('hostnames add a.customer.com --json --wildcard --ca google')
+    expect(JSON.parse(stdout)).toMatchObject({
+      ssl: { method: 'txt', wildcard: true, certificate_authority: 'google' },
+    })
+    const refused = await custos('hostnames add b.customer.com --wildcard --method http')
+    expect(refused.stderr).toMatch(/a wildcard is proved by DNS alone.*\(1448\)/)
+  })
+
   it('creates one without a certificate on demand', async () => {
     const { stdout } = await custos('hostnames add a.customer.com --no-ssl')
     expect(stdout).toContain('  certificate  none wanted\n')
@@ -184,6 +193,54 @@ describe('custos hostnames show', () => {
       code: 3,
       stderr: 'custos: The custom hostname was not found. (1436)\n',
     })
+  })
+})
+
+describe('custos hostnames events', () => {
+  it('lists what happened, the newest first', async () => {
+    await custos('hostnames add a.customer.com')
+    await custos('hostnames remove a.customer.com')
+    const { code, stdout, stderr } = await custos('hostnames events a.customer.com')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(4)
+    expect(lines[0]).toMatch(/^WHEN +EVENT +BY +WHAT$/)
+    expect(lines[1]).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d UTC {2}hostname\.removal_requested {2}bootstrap token {2}Asked to delete the hostname\.$/,
+    )
+    expect(lines[3]).toMatch(
+      / {2}hostname\.created +bootstrap token {2}a\.customer\.com was created\.$/,
+    )
+  })
+
+  it('filters, limits, and gives programs all that the API says', async () => {
+    await custos('hostnames add a.customer.com')
+    const { stdout, stderr } = await custos('hostnames events a.customer.com --limit 1 --json')
+    expect(JSON.parse(stdout)).toMatchObject([
+      { id: 2, kind: 'certificate.ordered', details: { key_algorithm: 'ecdsa' } },
+    ])
+    expect(stderr).toBe('1 of 2: --limit shows more\n')
+    const created = await custos('hostnames events a.customer.com --kind hostname.created --json')
+    expect(JSON.parse(created.stdout)).toMatchObject([{ id: 1 }])
+    expect(await custos('hostnames events a.customer.com --kind hostname.edited')).toMatchObject({
+      code: 0,
+      stdout: 'No events\n',
+    })
+    const wrong = await custos('hostnames events a.customer.com --kind fine')
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringMatching(/^custos: .*kind/) })
+  })
+
+  it('fits a terminal, in colour', async () => {
+    await custos('hostnames add a.customer.com')
+    await activate('a.customer.com')
+    const { stdout } = await custos('hostnames events a.customer.com', { terminal: 100 })
+    expect(stdout).toContain('\u001B[32mownership.verified\u001B[39m')
+    const shown = stripVTControlCharacters(stdout).trimEnd().split('\n')
+    expect(Math.max(...shown.map((line) => line.length))).toBeLessThanOrEqual(100)
+  })
+
+  it('ends with 3 where there is no such hostname', async () => {
+    expect(await custos('hostnames events a.customer.com')).toMatchObject({ code: 3 })
   })
 })
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 import type { CaConfig } from '#config'
 import { openIssuers, ROOTS_FILE } from '#control/open-issuers.ts'
+import { caLimitsOf, UNLIMITED } from '#domain/ca-limits.ts'
 import { silentLogger } from '#lib/log.ts'
 import { systemRandom } from '#lib/random.ts'
 import { fakeClock } from '#test/fake-clock.ts'
@@ -29,6 +30,7 @@ function open(
     dataDir,
     secrets: { ...memorySecrets(), ...secrets },
     inspectChallenge: async () => ({ isReady: true }),
+    measure: (issuer) => issuer,
     clock: fakeClock(),
     random: systemRandom,
     log: silentLogger,
@@ -44,7 +46,17 @@ describe('the CAs that are set up', () => {
       { name: 'backup', title: 'ca.example', apiName: 'google' },
       { name: 'local' },
     ])
+    expect(opened.names).toEqual(['backup', 'local'])
     expect(readFileSync(join(dir.path, ROOTS_FILE), 'utf8')).toContain('BEGIN CERTIFICATE')
+  })
+
+  it('have the limits of their directory, whatever they are called', async () => {
+    using dir = tempDir()
+    const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory'
+    const cas = casOf(`{ kind: acme, name: le, directoryUrl: "${directoryUrl}" }`, LOCAL)
+    await using opened = await open(cas, { dataDir: dir.path })
+    expect(opened.limitsOf('le')).toEqual(caLimitsOf(directoryUrl))
+    expect(opened.limitsOf('local')).toEqual(UNLIMITED)
   })
 
   it('leave no roots to trust where the built-in one is not among them', async () => {

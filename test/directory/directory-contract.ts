@@ -7,6 +7,8 @@ import {
   type EdgeDirectory,
   type Heartbeat,
 } from '#directory/directory.ts'
+import { MAX_SIGHTING_DETAIL, MAX_SIGHTINGS, type Sighting } from '#directory/sighting.ts'
+import { TLS_ALPN_PATH } from '#domain/binding.ts'
 import { ChangeReader } from '#test/change-reader.ts'
 import { hostname, sampleBinding, sampleChain } from '#test/sample-binding.ts'
 
@@ -180,6 +182,17 @@ export function directoryContract(name: string, open: () => Promise<DirectoryUnd
         expect(await edge.findAnswer(app, '/a', 0)).toBeUndefined()
       })
 
+      it('gives the answer to a tls-alpn-01 challenge under no path of HTTP', async () => {
+        const expiresAt = Date.now() + 60_000
+        const answer = { hostname: app, path: TLS_ALPN_PATH, body: 'a.b', expiresAt }
+        await publisher.putAnswer(answer)
+        expect(await edge.findAnswer(app, TLS_ALPN_PATH, 0)).toEqual(answer)
+        expect(await edge.findAnswer(app, `/${TLS_ALPN_PATH}`, 0)).toBeUndefined()
+        expect(await edge.findAnswer(hostname('customer.test'), TLS_ALPN_PATH, 0)).toBeUndefined()
+        await publisher.removeAnswer(app, TLS_ALPN_PATH)
+        expect(await edge.findAnswer(app, TLS_ALPN_PATH, 0)).toBeUndefined()
+      })
+
       it('holds no answer that has expired already', async () => {
         await publisher.putAnswer({ hostname: app, path: '/a', body: 'x', expiresAt: 1 })
         expect(await edge.findAnswer(app, '/a', Date.now())).toBeUndefined()
@@ -235,6 +248,43 @@ export function directoryContract(name: string, open: () => Promise<DirectoryUnd
           { ...heartbeat('edge-1'), applied: 'later', at: 2_000 },
           heartbeat('edge-2'),
         ])
+      })
+
+      it('tell what they saw, as they saw it, until they tell nothing', async () => {
+        const seen: Sighting[] = [
+          { ...sighting(1), hostnameId: 'id-of-app.customer.test' },
+          { ...sighting(2), kind: 'first-handshake', detail: 'ecdsa, TLSv1.3' },
+          { ...sighting(Number.MAX_SAFE_INTEGER), detail: '' },
+        ]
+        await edge.beat({ ...heartbeat('edge-1'), sightings: seen })
+        await edge.beat(heartbeat('edge-2'))
+        const told = async (): Promise<unknown> =>
+          new Map((await publisher.listEdges(1_000)).map((beat) => [beat.edgeId, beat.sightings]))
+        expect(await told()).toEqual(
+          new Map([
+            ['edge-1', seen],
+            ['edge-2', undefined],
+          ]),
+        )
+        await edge.beat(heartbeat('edge-1'))
+        expect(await told()).toEqual(
+          new Map([
+            ['edge-1', undefined],
+            ['edge-2', undefined],
+          ]),
+        )
+      })
+
+      it('may tell as much as a heartbeat carries at most', async () => {
+        const name = hostname(
+          `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(56)}.test`,
+        )
+        const detail = '~'.repeat(MAX_SIGHTING_DETAIL)
+        const sightings = Array.from({ length: MAX_SIGHTINGS }, (_, at) => {
+          return { ...sighting(at + 1), name, detail }
+        })
+        await edge.beat({ ...heartbeat('edge-1'), sightings })
+        expect(await publisher.listEdges(1_000)).toEqual([{ ...heartbeat('edge-1'), sightings }])
       })
 
       it('are gone at once when they leave', async () => {
@@ -300,6 +350,17 @@ export function directoryContract(name: string, open: () => Promise<DirectoryUnd
     })
   })
   changeLogContract(name, open)
+}
+
+function sighting(sequence: number): Sighting {
+  const detail = 'http-01 by 2001:db8::1, A CA/1.0 (+https://ca.test; "x")'
+  return {
+    sequence,
+    kind: 'challenge-fetched',
+    name: hostname('app.customer.test'),
+    at: 900,
+    detail,
+  }
 }
 
 function heartbeat(edgeId: string): Heartbeat {

@@ -1,10 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
+import { ByteWriter } from '#directory/bytes.ts'
 import { DirectoryError } from '#directory/directory.ts'
 import { decodeHeartbeat, encodeHeartbeat } from '#directory/heartbeat-codec.ts'
 import { changeIdOf, streamIdOf } from '#directory/redis-layout.ts'
 import { decodeTicketKeys, encodeTicketKeys } from '#directory/ticket-key-codec.ts'
+import { hostname } from '#test/sample-binding.ts'
 
 const time = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 const text = fc.string({ unit: 'grapheme-ascii', maxLength: 60 })
@@ -35,12 +37,32 @@ describe('ticket keys and heartbeats', () => {
     )
   })
 
+  it('carry sightings, which older heartbeats lack and newer ones may have more of', () => {
+    const beat = { edgeId: 'e', applied: '1', at: 5, version: '1' }
+    const old = new ByteWriter().shortText('1').uint53(5).shortText('1').finish()
+    expect(decodeHeartbeat('e', old)).toStrictEqual(beat)
+    expect(encodeHeartbeat(beat)).toEqual(old)
+
+    const known = { sequence: 1, kind: 'first-handshake', name: hostname('a.test'), at: 4 } as const
+    const sightings = [{ ...known, detail: 'ecdsa' }]
+    const own = encodeHeartbeat({ ...beat, sightings })
+    expect(decodeHeartbeat('e', own)).toStrictEqual({ ...beat, sightings })
+
+    const newer = new ByteWriter().raw(old)
+    newer.list([99, 1], (kind) => {
+      newer.uint53(1).uint53(4).uint8(kind).shortText('a.test').shortText('').shortText('ecdsa')
+    })
+    expect(decodeHeartbeat('e', newer.uint8(7).finish())).toStrictEqual({ ...beat, sightings })
+  })
+
   it('make a proper error of any other bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (noise) => {
         expect(isHandled(() => decodeTicketKeys(noise))).toBe(true)
         expect(isHandled(() => decodeTicketKeys(Uint8Array.of(1, ...noise)))).toBe(true)
         expect(isHandled(() => decodeHeartbeat('e', noise))).toBe(true)
+        const head = encodeHeartbeat({ edgeId: 'e', applied: '', at: 1, version: '' })
+        expect(isHandled(() => decodeHeartbeat('e', Uint8Array.of(...head, ...noise)))).toBe(true)
       }),
     )
     expect(() => decodeTicketKeys(Uint8Array.of(9))).toThrow('unknown version of ticket keys: 9')

@@ -128,6 +128,24 @@ describe('the directory in a SQLite file', () => {
     }
   })
 
+  it('keeps what an older version put there, whose edges go on reporting', async () => {
+    const before = await openDirectoryPublisher(options())
+    await fill(before, 'first')
+    await before.close()
+    using database = new DatabaseSync(path)
+    database.exec('ALTER TABLE heartbeat DROP COLUMN sightings')
+    const older = `INSERT INTO heartbeat (edge_id, applied, at, version) VALUES ('old', '', ?, '1')`
+    database.prepare(older).run(clock.now())
+    const publisher = await openPublisher()
+    expect(await publisher.readEpoch()).toBe('first')
+    expect(await publisher.listEdges(clock.now())).toMatchObject([{ edgeId: 'old', version: '1' }])
+    const edge = await openEdge()
+    const name = hostname('app.customer.test')
+    const seen = { sequence: 1, kind: 'first-handshake', name, at: 1, detail: '' } as const
+    await edge.beat({ edgeId: 'new', applied: '', at: clock.now(), version: '', sightings: [seen] })
+    expect(await publisher.listEdges(clock.now())).toMatchObject([{ sightings: [seen] }, {}])
+  })
+
   it('says which file cannot be made', async () => {
     writeFileSync(join(stack.use(tempDir()).path, 'x'), '')
     path = join('/dev/null', 'directory.db')

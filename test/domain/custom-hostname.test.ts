@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
+import { TLS_ALPN_PATH } from '#domain/binding.ts'
 import {
   chainDueAt,
   chainOf,
@@ -14,7 +15,7 @@ import {
   type CustomHostname,
 } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
-import type { Issuance } from '#domain/issuance.ts'
+import { newIssuance, type Issuance, type Order } from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { aHostname, anActiveHostname, anOrder, withIssuance } from '#test/records.ts'
 
@@ -244,6 +245,31 @@ describe('wantedAnswers', () => {
       { ...open, state: 'validating', order: other },
     )
     expect(wantedAnswers(record).map(({ body }) => body)).toEqual(['token.thumbprint', 'b.t'])
+  })
+
+  it('are one for tls-alpn-01, of the chain that the CA looks at, then of the next', () => {
+    const alpn = (token: string): Order =>
+      anOrder({
+        expiresAt: NOW + 5,
+        challenges: order.challenges.map((one) => ({
+          ...one,
+          type: 'tls-alpn-01',
+          token,
+          keyAuthorization: `${token}.t`,
+        })),
+      })
+    const bodies = (ecdsa: Issuance, rsa: Issuance): unknown =>
+      wantedAnswers(withChains(aHostname(), ecdsa, rsa))
+    const [e, r] = [alpn('e'), alpn('r')]
+    const ordered: Issuance = { ...open, state: 'ordered', attempts: 0, order: e }
+    const validating: Issuance = { ...open, state: 'validating', order: r }
+    const signing = { certificateId: 'c', sealedKey: '' }
+    const finalizing: Issuance = { ...open, ...signing, state: 'finalizing', order: r }
+    const answers = (body: string) => [{ path: TLS_ALPN_PATH, body, expiresAt: NOW + 5 }]
+    expect(bodies(ordered, newIssuance(NOW))).toEqual(answers('e.t'))
+    expect(bodies(ordered, validating)).toEqual(answers('r.t'))
+    expect(bodies(ordered, finalizing)).toEqual(answers('e.t'))
+    expect(bodies(newIssuance(NOW), finalizing)).toEqual(answers('r.t'))
   })
 
   it('are none for other challenges, and none without an order', () => {

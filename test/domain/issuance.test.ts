@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import {
   advance,
   DEPLOYMENT_DEADLINE_MS,
+  FAILING_LIMIT_MS,
   hasOpenOrder,
   issuanceDueAt,
   newIssuance,
@@ -23,7 +24,7 @@ type EventType = IssuanceEvent['type']
 const order = anOrder()
 const newer = anOrder({ url: 'order/2' })
 const open = { order, since: BEFORE, nextAt: BEFORE, failures: 2 }
-const renewalInfo = { window: { start: NOW, end: LATER + 1 }, checkAt: LATER - 1 }
+const renewalInfo = { window: { start: NOW, end: LATER + 1 } }
 const key = { certificateId: 'old', sealedKey: 'b2xk' }
 
 const STATES: { [S in State]: Extract<Issuance, { state: S }> } = {
@@ -59,7 +60,7 @@ const EVENTS: { [T in EventType]: Extract<IssuanceEvent, { type: T }> } = {
   signed: { type: 'signed', certificateId: 'new', serial: 9, renewAt: LATER },
   deferred: { type: 'deferred', problem: 'limit used up', retryAt: LATER },
   deployed: { type: 'deployed' },
-  'renewal-info': { type: 'renewal-info', renewAt: LATER, renewalInfo },
+  'renewal-info': { type: 'renewal-info', renewAt: LATER, checkAt: LATER - 1, renewalInfo },
   'order-expired': { type: 'order-expired' },
   failed: { type: 'failed', problem: 'refused', retryAt: LATER },
   restart: { type: 'restart' },
@@ -94,6 +95,7 @@ const failed = (failures: number): Issuance => ({
   state: 'scheduled',
   nextAt: LATER,
   failures,
+  failingSince: NOW,
   problem: 'refused',
 })
 const authorized: Issuance = {
@@ -279,15 +281,79 @@ function at(event: IssuanceEvent, instant: number): IssuanceEvent {
     case 'signed':
       return { ...event, renewAt: instant }
     case 'renewal-info':
-      return {
-        ...event,
-        renewAt: instant,
-        renewalInfo: { ...event.renewalInfo, checkAt: instant },
-      }
+      return { ...event, renewAt: instant, checkAt: instant }
     default:
       return event
   }
 }
+
+describe('failing orders', () => {
+  const at = (since: number, avoid: readonly string[] = []): Issuance => ({
+    state: 'scheduled',
+    nextAt: NOW,
+    failures: 7,
+    failingSince: since,
+    problem: 'refused',
+    avoid,
+  })
+  const failure: IssuanceEvent = { type: 'failed', problem: 'no', retryAt: LATER, avoid: 'one' }
+
+  it('remember which CAs failed, each once, from order to order', () => {
+    const first = advance(STATES.ordered, failure, NOW)
+    expect(first).toMatchObject({ avoid: ['one'] })
+    const again = advance(advance(first, EVENTS['order-opened'], NOW), failure, NOW)
+    expect(again).toMatchObject({ avoid: ['one'], failures: 4 })
+    expect(advance(again, { ...failure, avoid: 'two' }, NOW)).toMatchObject({
+      avoid: ['one', 'two'],
+    })
+    expect(advance(again, EVENTS.restart, NOW)).not.toHaveProperty('avoid')
+  })
+
+  it('forget all that once one succeeds', () => {
+    const way: IssuanceEvent[] = [
+      EVENTS['order-opened'],
+      EVENTS['validation-begun'],
+      EVENTS.authorized,
+      EVENTS.signed,
+      EVENTS.deployed,
+    ]
+    const issued = way.reduce((state, event) => advance(state, event, NOW), at(BEFORE, ['one']))
+    expect(issued).toEqual({
+      ...STATES.issued,
+      certificateId: 'new',
+      renewAt: LATER,
+      nextAt: LATER,
+    })
+  })
+
+  it('are given up after as long as a validation may take, by the phase that they failed in', () => {
+    const end = BEFORE + FAILING_LIMIT_MS
+    expect(advance(at(BEFORE), failure, end - 1)).toMatchObject({ state: 'scheduled' })
+    const phases = [at(BEFORE), { ...STATES.finalizing, failingSince: BEFORE }].map((state) =>
+      advance(state, failure, end),
+    )
+    expect(phases).toMatchObject([
+      { state: 'timed_out', phase: 'initializing', problem: 'no' },
+      { state: 'timed_out', phase: 'issuance', problem: 'no' },
+    ])
+  })
+})
+
+describe('a CA that is away', () => {
+  const away: IssuanceEvent = { type: 'still-waiting', retryAt: LATER, isAway: true }
+
+  it('is away since the first time that it did not answer', () => {
+    const first = advance(STATES.validating, away, BEFORE)
+    expect(first).toMatchObject({ nextAt: LATER, awaySince: BEFORE })
+    expect(advance(first, away, NOW)).toMatchObject({ awaySince: BEFORE })
+  })
+
+  it('is back when it answers', () => {
+    const waiting = advance(STATES.validating, away, BEFORE)
+    expect(advance(waiting, EVENTS['still-waiting'], NOW)).not.toHaveProperty('awaySince')
+    expect(advance(waiting, EVENTS.authorized, NOW)).not.toHaveProperty('awaySince')
+  })
+})
 
 describe('questions about an issuance', () => {
   it.each(Object.values(STATES).map((issuance) => [issuance.state, issuance] as const))(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { CustomHostname, Deployment } from '#domain/custom-hostname.ts'
-import type { Issuance, ManagedChain } from '#domain/issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS, type Issuance, type ManagedChain } from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { hostnameStatus, sslStatus, type SslStatus } from '#domain/status.ts'
 import { aHostname, anActiveHostname, anOrder } from '#test/records.ts'
@@ -63,6 +63,7 @@ describe('hostnameStatus', () => {
 const order = anOrder()
 const open = { order, since: NOW, nextAt: NOW, failures: 0 }
 const renewal = { renewAt: NOW + HOUR_MS, nextAt: NOW + HOUR_MS, failures: 0 } as const
+const DAY = 24 * HOUR_MS
 const issued = { state: 'issued', certificateId: 'c', ...renewal } as const
 const deploying = {
   state: 'deploying',
@@ -84,6 +85,7 @@ const ISSUANCES = {
   deploying,
   overdue: { ...deploying, nextAt: NOW },
   issued,
+  uploaded: { state: 'uploaded', certificateId: 'c' },
   initializing_timed_out: { ...timedOut, phase: 'initializing' },
   validation_timed_out: { ...timedOut, phase: 'validation' },
   issuance_timed_out: { ...timedOut, phase: 'issuance' },
@@ -96,7 +98,7 @@ type Step = keyof typeof ISSUANCES
 function at(ecdsa: Step, rsa: Step, until?: { ecdsa?: number; rsa?: number }): CustomHostname {
   const chain = (keyAlgorithm: 'ecdsa' | 'rsa', step: Step): ManagedChain => {
     const notAfter = until?.[keyAlgorithm]
-    const certificate = notAfter && { id: 'c', notBefore: 0, notAfter }
+    const certificate = notAfter && { id: 'c', notBefore: notAfter - 90 * DAY, notAfter }
     return { keyAlgorithm, issuance: ISSUANCES[step], certificate: certificate || undefined }
   }
   return aHostname({ chains: [chain('ecdsa', ecdsa), chain('rsa', rsa)] })
@@ -133,7 +135,7 @@ describe('sslStatus of a first certificate pack', () => {
 })
 
 describe('sslStatus at a renewal', () => {
-  const valid = { ecdsa: NOW + 1, rsa: NOW + 1 }
+  const valid = { ecdsa: NOW + 30 * DAY, rsa: NOW + 30 * DAY }
 
   it.each<Step>([
     'scheduled',
@@ -153,9 +155,24 @@ describe('sslStatus at a renewal', () => {
     expect(sslStatus(at('overdue', 'issued', valid), NOW)).toBe('deployment_timed_out')
   })
 
+  it('warns when half of the time for renewal has gone by, if nothing is on its way to the edges', () => {
+    const soon = { ecdsa: NOW + 15 * DAY, rsa: NOW + 30 * DAY }
+    expect(sslStatus(at('retrying', 'issued', soon), NOW - 1)).toBe('active')
+    expect(sslStatus(at('retrying', 'issued', soon), NOW)).toBe('pending_expiration')
+    expect(sslStatus(at('deploying', 'issued', soon), NOW)).toBe('pending_deployment')
+  })
+
+  it('warns of the caller’s own certificate a whole month before its end: nobody else renews it', () => {
+    const month = { ecdsa: NOW + 30 * DAY, rsa: NOW + 30 * DAY }
+    expect(sslStatus(at('uploaded', 'uploaded', month), NOW - 1)).toBe('active')
+    expect(sslStatus(at('uploaded', 'uploaded', month), NOW)).toBe('pending_expiration')
+  })
+
   it('is expired once one chain is, whatever is under way', () => {
     for (const step of ['ordered', 'issued', 'validation_timed_out', 'deploying'] as const) {
-      expect(sslStatus(at('issued', step, { ecdsa: NOW + 1, rsa: NOW }), NOW)).toBe('expired')
+      expect(sslStatus(at('issued', step, { ecdsa: NOW + 30 * DAY, rsa: NOW }), NOW)).toBe(
+        'expired',
+      )
     }
   })
 })
@@ -166,8 +183,12 @@ describe('sslStatus otherwise', () => {
     expect(sslStatus(aHostname({ ssl: undefined, chains: [], removal }), NOW)).toBeUndefined()
   })
 
-  it('is pending_deletion once removal is asked for', () => {
-    expect(sslStatus(anActiveHostname({ removal }), NOW)).toBe('pending_deletion')
+  it('is pending_deletion once removal is asked for, and timed out where an edge holds it up', () => {
+    const leaving = anActiveHostname({ removal })
+    const deadline = removal.requestedAt + DEPLOYMENT_DEADLINE_MS
+    expect(sslStatus(leaving, NOW)).toBe('pending_deletion')
+    expect(sslStatus(leaving, deadline - 1)).toBe('pending_deletion')
+    expect(sslStatus(leaving, deadline)).toBe('deletion_timed_out')
   })
 
   it('is deleted with the hostname, not with one that moved', () => {

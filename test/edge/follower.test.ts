@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 
 import { HEARTBEAT_EVERY_MS, type ChangeBatch } from '#directory/directory.ts'
+import type { Sighting } from '#directory/sighting.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import { Follower } from '#edge/follower.ts'
 import { createLogger, silentLogger } from '#lib/log.ts'
 import { fakeClock, type FakeClock } from '#test/fake-clock.ts'
+import { hostname } from '#test/sample-binding.ts'
 import { memoryDirectory, type MemoryDirectory } from '#test/memory-directory.ts'
 import { aBinding } from '#test/test-binding.ts'
 
@@ -42,6 +44,32 @@ describe('the follower of the change log', () => {
     ])
     await clock.advance(3 * HEARTBEAT_EVERY_MS)
     expect(directory.beats).toHaveLength(4)
+    await follower.close()
+  })
+
+  it('carries what was seen lately, as long as there is anything', async () => {
+    const clock = fakeClock()
+    const directory = memoryDirectory()
+    const seen: Sighting[] = []
+    const follower = new Follower({
+      edgeId: 'edge-1',
+      version: '1',
+      directory,
+      clock,
+      logger: silentLogger,
+      onBatch: () => {},
+      sightings: () => (seen.length > 0 ? [...seen] : undefined),
+    })
+    follower.start()
+    await clock.advance(0)
+    expect(directory.beats.at(-1)).not.toHaveProperty('sightings')
+    const name = hostname(NAME)
+    seen.push({ sequence: 1, kind: 'first-handshake', name, at: clock.now(), detail: 'ecdsa' })
+    await clock.advance(HEARTBEAT_EVERY_MS)
+    expect(directory.beats.at(-1)).toMatchObject({ at: clock.now(), sightings: seen })
+    seen.length = 0
+    await clock.advance(HEARTBEAT_EVERY_MS)
+    expect(directory.beats.at(-1)).not.toHaveProperty('sightings')
     await follower.close()
   })
 

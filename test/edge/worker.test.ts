@@ -3,6 +3,7 @@ import { connect } from 'node:tls'
 
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 
+import { TLS_ALPN_PATH } from '#domain/binding.ts'
 import { createHttpProtocols } from '#edge/http-protocols.ts'
 import { startWorker, type Worker } from '#edge/worker.ts'
 import { systemClock } from '#lib/clock.ts'
@@ -13,6 +14,7 @@ import { makeDevCertificates, type DevCertificates } from '#test/dev-certs.ts'
 import { http1Client, http2Client, readAnswer } from '#test/http-clients.ts'
 import { memoryDirectory, type MemoryDirectory } from '#test/memory-directory.ts'
 import { startOrigin, type Origin } from '#test/origin.ts'
+import { hostname } from '#test/sample-binding.ts'
 import { rawClient } from '#test/raw-client.ts'
 import { aBinding, sealedChains, testSealer as sealer } from '#test/test-binding.ts'
 import { waitUntil } from '#test/wait.ts'
@@ -127,6 +129,30 @@ describe('a worker', () => {
       return (directory.beats.at(-1)?.applied ?? '') >= '000000000001'
     })
     expect(directory.beats.at(-1)).toMatchObject({ edgeId: worker.edgeId, version: 'test' })
+  })
+
+  it('reports what it saw: the first handshake with a new chain, and who fetched challenges', async () => {
+    const { worker, directory } = await start()
+    const [http01, tlsAlpn01] = ['/.well-known/acme-challenge/t', TLS_ALPN_PATH].map((path) => {
+      const expiresAt = systemClock.now() + 60_000
+      return { hostname: hostname(NAME), path, body: `${path}.thumbprint`, expiresAt }
+    })
+    directory.answers.push(...[http01, tlsAlpn01].filter((answer) => answer !== undefined))
+    using client = http1Client(secure(worker))
+    await client.request()
+    using plain = http1Client({ port: worker.http.port, host: NAME })
+    await plain.request({ path: '/.well-known/acme-challenge/t' })
+    const ask = { port: worker.https.port, servername: NAME, ALPNProtocols: ['acme-tls/1'] }
+    const ca = connect({ ...ask, host: '127.0.0.1', rejectUnauthorized: false })
+    await once(ca.resume(), 'close')
+    directory.publish(aBinding('new.test'))
+    await waitUntil('all is reported', () => directory.beats.at(-1)?.sightings?.length === 3)
+    const hostnameId = `id-of-${NAME}`
+    expect(directory.beats.at(-1)?.sightings).toMatchObject([
+      { sequence: 1, kind: 'first-handshake', hostnameId, detail: 'ecdsa, TLSv1.3' },
+      { sequence: 2, kind: 'challenge-fetched', hostnameId, detail: 'http-01 by 127.0.0.1' },
+      { sequence: 3, kind: 'challenge-fetched', hostnameId, detail: 'tls-alpn-01 by 127.0.0.1' },
+    ])
   })
 
   it('starts while the directory is away, and serves when it is back', async () => {

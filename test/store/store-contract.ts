@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 
+import { budgetContract } from './contract/budget.ts'
 import { certificatesContract } from './contract/certificates.ts'
 import { concurrencyContract } from './contract/concurrency.ts'
 import { hostnameListContract } from './contract/hostname-list.ts'
@@ -9,6 +10,7 @@ import { lifetimeContract } from './contract/lifetime.ts'
 import { outboxContract } from './contract/outbox.ts'
 import { secretsContract } from './contract/secrets.ts'
 import type { OpenStore } from './contract/store-under-test.ts'
+import { timelineContract } from './contract/timeline.ts'
 import { zonesContract } from './contract/zones.ts'
 
 /** What every dialect's store must do: the port's comments, one by one. */
@@ -20,6 +22,8 @@ export function storeContract(name: string, open: OpenStore): void {
     leasesContract(open)
     certificatesContract(open)
     outboxContract(open)
+    timelineContract(open)
+    budgetContract(open)
     secretsContract(open)
     concurrencyContract(open)
     lifetimeContract(open)

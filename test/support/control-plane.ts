@@ -4,9 +4,11 @@ import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import { createLocalIssuer } from '#control/ca/local/local-issuer.ts'
 import type { Issuer } from '#control/ca/issuer.ts'
 import { createIssuers } from '#control/ca/issuers.ts'
+import { UNLIMITED } from '#control/lifecycle/budget.ts'
 import { startDeployments } from '#control/lifecycle/deployments.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
+import { createOutages } from '#control/lifecycle/outages.ts'
 import { startLifecycle, type Lifecycle } from '#control/lifecycle/lifecycle.ts'
 import { startPublisher, type Publisher } from '#control/publisher/publisher.ts'
 import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
@@ -31,6 +33,8 @@ export interface ControlPlaneOptions {
   clock?: Clock
   log?: Logger
   leafLifetimeMs?: number
+  /** Of the built-in CA. @default its own: an hour */
+  authorizationReuseMs?: number
   /** What everything but the set-up sees of the store. */
   wrapStore?: (store: Store) => Store
   /** Uses this folder and leaves it. @default one of its own */
@@ -76,18 +80,22 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const onLoss = (): void => deployments.noteLoss()
   const publisher = stack.use(startPublisher({ store, directory, ...common, onPublished, onLoss }))
   stack.use(applyEverything(edgeDirectory, clock))
-  const { inspector, leafLifetimeMs } = options
+  const { inspector, leafLifetimeMs, authorizationReuseMs } = options
   const built = await createLocalIssuer({
     secrets: store.secrets,
     inspectChallenge: inspector.inspectChallenge,
     ...common,
     ...(leafLifetimeMs === undefined ? {} : { leafLifetimeMs }),
+    ...(authorizationReuseMs === undefined ? {} : { authorizationReuseMs }),
   })
   const worker = createHostnameWorker({
     ...common,
     store,
     deployments,
     issuers: createIssuers([options.issuer?.(built) ?? built]),
+    budget: UNLIMITED,
+    outages: createOutages(clock),
+    findCertificate: (id) => store.certificates.find(id),
     inspector,
     sealer,
     keyMaker: createKeyMaker(),

@@ -5,7 +5,7 @@ import packet, { type Answer, type DecodedPacket, type Question } from 'dns-pack
 
 /** What a name has; or how the server fails for it: `silent` gives no answer at all. */
 export type DnsRecords =
-  | { A?: string[]; AAAA?: string[]; CNAME?: string; TXT?: string[] }
+  | { A?: string[]; AAAA?: string[]; CNAME?: string; TXT?: string[]; NS?: string[] }
   | 'servfail'
   | 'refused'
   | 'silent'
@@ -79,6 +79,7 @@ function collect(question: Question, names: ReadonlyMap<string, DnsRecords>): An
 function recordsOf(name: string, type: string, records: Exclude<DnsRecords, string>): Answer[] {
   if (type === 'A') return (records.A ?? []).map((data) => ({ type, name, ttl: TTL, data }))
   if (type === 'AAAA') return (records.AAAA ?? []).map((data) => ({ type, name, ttl: TTL, data }))
+  if (type === 'NS') return (records.NS ?? []).map((data) => ({ type, name, ttl: TTL, data }))
   if (type === 'TXT')
     return (records.TXT ?? []).map((data) => ({ type, name, ttl: TTL, data: [data] }))
   if (type === 'CNAME' && records.CNAME !== undefined) {

@@ -8,16 +8,19 @@ const run = promisify(execFile)
 
 /** Debian's packages that tests may ask for, and the program that shows that one is there. */
 const PROGRAMS = {
+  'bind9-dnsutils': 'dig',
   caddy: 'caddy',
   chromium: 'chromium',
   curl: 'curl',
   haproxy: 'haproxy',
+  knot: 'knotd',
   'nghttp2-client': 'h2load',
   nginx: 'nginx',
   openssl: 'openssl',
   pebble: 'pebble',
   postgresql: '/usr/lib/postgresql/*/bin/postgres',
   'redis-server': 'redis-server',
+  unbound: 'unbound',
 } as const
 
 export type PackageName = keyof typeof PROGRAMS

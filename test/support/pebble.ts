@@ -1,5 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { dirname, join } from 'node:path'
@@ -7,12 +5,14 @@ import { dirname, join } from 'node:path'
 import { makeDevCertificates, type DevCertificates, type DevChain } from './dev-certs.ts'
 import { ensurePackages, getProgram } from './packages.ts'
 import { freePort } from './ports.ts'
+import { startProgram, type Program } from './program.ts'
 import { tempDir } from './temp-dir.ts'
-import { waitUntil } from './wait.ts'
 
 export interface PebbleOptions {
   /** Where it looks for http-01 answers, on 127.0.0.1 whatever the name. */
   httpPort: number
+  /** The same for tls-alpn-01. @default one where nobody is */
+  tlsPort?: number
   /** It makes accounts for these only: HMAC keys in base64url by key identifier. */
   externalAccounts?: Record<string, string>
   /** Pebble's own settings, such as `PEBBLE_WFE_NONCEREJECT`. */
@@ -55,14 +55,14 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   const certificates = await httpsCertificates()
   writeFileSync(join(dir, 'cert.pem'), certificates.ecdsa.certPem)
   writeFileSync(join(dir, 'key.pem'), certificates.ecdsa.keyPem, { mode: 0o600 })
-  const { externalAccounts, httpPort } = options
+  const { externalAccounts, httpPort, tlsPort = 1 } = options
   const config = {
     listenAddress: `127.0.0.1:${port}`,
     managementListenAddress: `127.0.0.1:${managementPort}`,
     certificate: join(dir, 'cert.pem'),
     privateKey: join(dir, 'key.pem'),
     httpPort,
-    tlsPort: 1,
+    tlsPort,
     ocspResponderURL: '',
     externalAccountBindingRequired: externalAccounts !== undefined,
     externalAccountMACKeys: externalAccounts ?? {},
@@ -120,46 +120,6 @@ function startDns({ dnsServer, management }: { dnsServer: string; management: st
   const program = join(dirname(getProgram('pebble')), 'pebble-challtestsrv')
   const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', '']
   return startProgram(program, ['-dns01', dnsServer, '-management', management, ...off], {})
-}
-
-interface Program extends AsyncDisposable {
-  whenReady(ask: () => Promise<unknown>): Promise<void>
-}
-
-/** Never outlives this process. */
-function startProgram(path: string, args: string[], env: Record<string, string>): Program {
-  const child = spawn(path, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const killOnExit = (): void => void child.kill('SIGKILL')
-  process.once('exit', killOnExit)
-  let said = ''
-  const hear = (chunk: Buffer): void => {
-    said = (said + chunk.toString()).slice(-4096)
-  }
-  child.stdout.on('data', hear)
-  child.stderr.on('data', hear)
-  child.on('error', (error) => (said += String(error)))
-  return {
-    async whenReady(ask) {
-      await waitUntil(`${path} answers`, async () => {
-        if (hasEnded(child)) throw new Error(`${path} ended early:\n${said}`)
-        return ask().then(
-          () => true,
-          () => false,
-        )
-      })
-    },
-    async [Symbol.asyncDispose]() {
-      process.off('exit', killOnExit)
-      if (hasEnded(child)) return
-      const gone = once(child, 'exit')
-      child.kill('SIGKILL')
-      await gone
-    },
-  }
-}
-
-function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
-  return pid === undefined || exitCode !== null || signalCode !== null
 }
 
 function get(url: string, ca: string): Promise<string> {

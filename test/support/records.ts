@@ -2,6 +2,12 @@ import type { Certificate, KeyAlgorithm } from '#domain/certificate.ts'
 import { createCustomHostname, type CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import type { Issuance, Order } from '#domain/issuance.ts'
+import type {
+  TimelineDetails,
+  TimelineEvent,
+  TimelineFact,
+  TimelineKind,
+} from '#domain/timeline.ts'
 import type { Zone } from '#domain/zone.ts'
 
 /** A fixed instant for records: 2026-11-23T00:00:00Z. */
@@ -130,4 +136,43 @@ export function anActiveHostname(change: Partial<CustomHostname> = {}): CustomHo
     deployment: { serial, published: { serial, changeId: '1' }, appliedSerial: serial },
     ...change,
   }
+}
+
+const CHAIN = { keyAlgorithm: 'ecdsa', ca: 'Test CA' } as const
+const FAILED = { keyAlgorithm: 'ecdsa', problem: 'No answer.' } as const
+const CERTIFIED = { keyAlgorithm: 'rsa', certificateId: 'c', expiresAt: NOON + DAY } as const
+
+const DETAILS: TimelineDetails = {
+  'hostname.created': { hostname: 'app.customer.com' },
+  'hostname.edited': { fields: ['ssl.method', 'custom_metadata'] },
+  'hostname.validation_requested': {},
+  'hostname.published': {},
+  'hostname.deployed': {},
+  'hostname.removal_requested': {},
+  'ownership.not_verified': { problems: ['No CNAME.', 'No TXT record.'] },
+  'ownership.verified': { proof: 'cname' },
+  'ownership.moved': { problems: ['Another zone has it.'] },
+  'ownership.deleted': {},
+  'ownership.blocked': { problem: 'Held.' },
+  'ownership.revived': {},
+  'certificate.ordered': { ...CHAIN, isRenewal: false },
+  'certificate.waiting': { ...FAILED, nextAt: NOON + DAY },
+  'certificate.not_ready': FAILED,
+  'certificate.validating': CHAIN,
+  'certificate.validated': CHAIN,
+  'certificate.order_expired': CHAIN,
+  'certificate.failed': { ...FAILED, retryAt: NOON + DAY },
+  'certificate.timed_out': { ...FAILED, phase: 'validation' },
+  'certificate.issued': CERTIFIED,
+  'certificate.renewed': CERTIFIED,
+  'certificate.deployed': { keyAlgorithm: 'rsa', certificateId: 'c' },
+  'challenge.fetched': { detail: 'http-01 by 192.0.2.1, Test CA' },
+  'handshake.first': { detail: 'ecdsa, TLSv1.3' },
+}
+
+/** An event of that kind, of nobody's hostname. */
+export function anEventOf<Kind extends TimelineKind>(
+  kind: Kind,
+): TimelineFact<Kind> & Omit<TimelineEvent, 'kind' | 'details'> {
+  return { hostnameId: 'nobody', at: NOON, by: 'system', kind, details: DETAILS[kind] }
 }

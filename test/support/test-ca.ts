@@ -4,7 +4,6 @@ import {
   type LocalIssuer,
   type LocalIssuerOptions,
 } from '#control/ca/local/local-issuer.ts'
-import { createStubResolver } from '#control/dns/stub-resolver.ts'
 import { createChallengeCheck } from '#control/validation/challenge-check.ts'
 import { createWellKnownFetch } from '#control/validation/well-known-fetch.ts'
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
@@ -15,6 +14,7 @@ import { systemRandom } from '#lib/random.ts'
 import { fakeClock, type FakeClock } from '#test/fake-clock.ts'
 import { memorySecrets } from '#test/memory-secrets.ts'
 import { startWellKnownServer, type WellKnownServer } from '#test/well-known-server.ts'
+import { testResolver } from '#test/test-resolver.ts'
 
 export interface StartedIssuer {
   issuer: LocalIssuer
@@ -57,7 +57,7 @@ export async function startTestCa(): Promise<TestCa> {
     response.statusCode = body === undefined ? 404 : 200
     response.end(body)
   })
-  const resolver = createStubResolver({ servers: [] })
+  const resolver = testResolver({ servers: [] })
   const fetchWellKnown = createWellKnownFetch({ resolver, clock: systemClock, port: site.port })
   const inspectChallenge = createChallengeCheck({ fetchWellKnown, userAgent: 'Custos-CA' })
 

@@ -2,6 +2,8 @@ import type { Duplex } from 'node:stream'
 
 import type { Connection, ProtocolServer } from '#edge/connection.ts'
 import { BindingCache, type LookupTier } from '#edge/bindings.ts'
+import { Sightings } from '#edge/sightings.ts'
+import { Challenges } from '#edge/tls/challenges.ts'
 import { createTlsContexts } from '#edge/tls/context.ts'
 import { HandshakeMetrics } from '#edge/tls/handshake-metrics.ts'
 import { TlsListener, type TlsLimits } from '#edge/tls/listener.ts'
@@ -57,6 +59,7 @@ export interface TestTlsEdge extends AsyncDisposable {
   readonly bindings: BindingCache
   readonly ticketKeys: TicketKeys
   readonly listener: TlsListener
+  readonly sightings: Sightings
   readonly http1: ReportingRoom
   readonly http2: ReportingRoom
   /** Handshakes by result. */
@@ -85,16 +88,19 @@ export async function startTlsEdge(options: TestTlsEdgeOptions = {}): Promise<Te
   const contexts = createTlsContexts({ sealer, ticketKeys, clock, logger })
   const lookups = lookupCells()
   const bindings = new BindingCache({ directory, contexts, clock, lookups, cacheBytes })
+  const sightings = new Sightings({ clock, dropped: { value: 0 } })
   const http1 = reportingRoom()
   const http2 = reportingRoom()
   const listener = await TlsListener.start({
     address: { host: '127.0.0.1', port: 0 },
     bindings,
+    challenges: new Challenges({ directory, bindings, clock, random: systemRandom }),
     http1,
     http2,
     clock,
     logger,
     metrics: new HandshakeMetrics(metrics),
+    sightings,
     dropped: { value: 0 },
     defaultHostname: normaliseServerName(options.defaultHostname ?? ''),
     limits,
@@ -105,6 +111,7 @@ export async function startTlsEdge(options: TestTlsEdgeOptions = {}): Promise<Te
     bindings,
     ticketKeys,
     listener,
+    sightings,
     http1,
     http2,
     handshakes: () => countHandshakes(metrics),

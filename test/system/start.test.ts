@@ -33,11 +33,12 @@ describe('custos serve refuses to start', () => {
     expect(log).not.toContain('dG9vIHNob3J0')
   })
 
-  it.each(['CUSTOS_EDGE_HTTPS', 'CUSTOS_EDGE_HTTP', 'CUSTOS_CONTROL'])(
+  it.each(['CUSTOS_EDGE_HTTPS', 'CUSTOS_EDGE_HTTP', 'CUSTOS_CONTROL', 'CUSTOS_DNS_LISTEN'])(
     'when the port of %s is taken, in one clear line',
     async (name) => {
       await using taken = await occupyPort()
       const { code, log } = await refused({
+        CUSTOS_DCV_ZONE: 'dcv.saas.test',
         [name]: `127.0.0.1:${taken.port}`,
         CUSTOS_LOG_LEVEL: 'error',
       })

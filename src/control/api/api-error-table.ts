@@ -206,7 +206,7 @@ export const API_ERRORS = {
     status: 400,
     code: 1448,
     message:
-      'Wildcards are not supported for managed certificates. Check your input and try again.',
+      'Wildcards are not supported for certificates that are validated over HTTP - :reason. Check your input and try again.',
   },
   'bundle-method-invalid': {
     status: 400,

@@ -10,6 +10,7 @@ import { documentationRoutes, registerDocument } from './documentation.ts'
 import { answerClientError, createErrorHandler, pathOf, sendError } from './error-handler.ts'
 import { fallbackOriginRoutes } from './fallback-origin-routes.ts'
 import { createGuard } from './guard.ts'
+import { hostnameEventRoutes } from './hostname-event-routes.ts'
 import { compileValidator } from './input-error.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { operationalRoutes } from './operational-routes.ts'
@@ -61,6 +62,7 @@ async function clientV4(scope: FastifyInstance, deps: ApiDependencies): Promise<
   zoneDetailRoutes(app, deps)
   fallbackOriginRoutes(app, deps)
   customHostnameRoutes(app, deps)
+  hostnameEventRoutes(app, deps)
 }
 
 function notFound(request: FastifyRequest, methodsOf: (path: string) => string[]): ApiError {

@@ -8,6 +8,15 @@ import { ApiError } from './api-error.ts'
 export interface Principal {
   /** Names the token, never reveals it. */
   id: string
+  /** As people call it; the timeline says what was done by whom. */
+  name: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks. The guard knows; before it has run this throws. */
+    readonly principal: Principal
+  }
 }
 
 /** Knows tokens. Undefined: unknown. Must take the same time for every wrong token. */
@@ -25,7 +34,8 @@ const MAX_TOKEN_LENGTH = 1024
 /** Knows one token. Compares hashes, so that neither length nor content shows in the time taken. */
 export function createTokenAuthenticator(adminToken: string): Authenticate {
   const expected = sha256(adminToken)
-  return (token) => (timingSafeEqual(sha256(token), expected) ? { id: 'admin' } : undefined)
+  const principal = { id: 'admin', name: 'bootstrap token' }
+  return (token) => (timingSafeEqual(sha256(token), expected) ? principal : undefined)
 }
 
 /**

@@ -4,7 +4,7 @@ import {
   type CustomHostname,
 } from '#domain/custom-hostname.ts'
 import type { Zone } from '#domain/zone.ts'
-import { StoreError } from '#store/store.ts'
+import { StoreError, type HostnameUpdate, type WriteOptions } from '#store/store.ts'
 
 import type { ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
@@ -23,6 +23,13 @@ const REMOVAL_POLL_MS = 50
 
 type Deps = Pick<ApiDependencies, 'store' | 'clock' | 'random' | 'settings' | 'lifecycle'>
 
+/** What is to be done for whom. */
+export interface Asked<Input> {
+  input: Input
+  /** Name of the token. */
+  by: string
+}
+
 /**
  * Stores a new hostname.
  *
@@ -34,12 +41,12 @@ type Deps = Pick<ApiDependencies, 'store' | 'clock' | 'random' | 'settings' | 'l
 export async function createHostname(
   deps: Deps,
   zone: Zone,
-  input: CreateInput,
+  { input, by }: Asked<CreateInput>,
 ): Promise<CustomHostname> {
   const record = toRecord(deps, zone, input)
   const { clock } = deps
   const deadline = clock.now() + REMOVAL_WAIT_MS
-  while (!(await tryCreate(deps, record))) {
+  while (!(await tryCreate(deps, record, { by }))) {
     const holder = await findHolder(deps, record)
     if ((holder && !holder.removal) || clock.now() >= deadline) {
       throw new ApiError('hostname-duplicate', { pointer: '/hostname' })
@@ -70,9 +77,13 @@ function toRecord(deps: Deps, zone: Zone, input: CreateInput): CustomHostname {
 }
 
 /** @returns false where the zone has the name already */
-async function tryCreate({ store }: Deps, record: CustomHostname): Promise<boolean> {
+async function tryCreate(
+  { store }: Deps,
+  record: CustomHostname,
+  options: WriteOptions,
+): Promise<boolean> {
   try {
-    await store.hostnames.create(record)
+    await store.hostnames.create(record, options)
     return true
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
@@ -94,13 +105,15 @@ async function findHolder(
 export async function requestRemoval(
   { store, clock }: Pick<Deps, 'store' | 'clock'>,
   id: string,
+  options: WriteOptions = {},
 ): Promise<CustomHostname | undefined> {
   const requestedAt = clock.now()
-  return store.hostnames.update(id, (record) => {
+  const change = (record: CustomHostname): HostnameUpdate | undefined => {
     if (record.removal) return undefined
     const next = withNextSerial(record)
     return { record: { ...next, removal: { requestedAt, serial: next.deployment.serial } } }
-  })
+  }
+  return store.hostnames.update(id, change, options)
 }
 
 /** @returns warnings for the reply @throws {ApiError} no quota, or none left */

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import { StoreError } from '#store/store.ts'
+import { StoreError, type HostnameUpdate } from '#store/store.ts'
 
 import { FAILURE_SCHEMA, pageSchema, success, successPage, successSchema } from './envelope.ts'
 import type { ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiInstance } from './api-instance.ts'
-import { checkQuota, createHostname, requestRemoval } from './create-custom-hostname.ts'
+import { checkQuota, createHostname, requestRemoval, type Asked } from './create-custom-hostname.ts'
 import {
   CREATE_INPUT,
   EDIT_INPUT,
@@ -64,10 +64,10 @@ function createRoute(app: ApiInstance, deps: ApiDependencies): void {
     body: CREATE_INPUT,
     response: { 201: ONE, ...FAILURE },
   }
-  app.post(LIST_PATH, { schema }, async ({ params, body }, reply) => {
+  app.post(LIST_PATH, { schema }, async ({ params, body, principal }, reply) => {
     const zone = await getZone(deps.store, params.zone_id)
     const messages = await checkQuota(deps, zone)
-    const record = await createHostname(deps, zone, body)
+    const record = await createHostname(deps, zone, { input: body, by: principal.name })
     await deps.lifecycle.begin(record.id)
     const newest = (await deps.store.hostnames.find(record.id)) ?? record
     return reply.code(201).send(success(await presentHostname(deps, zone, newest), messages))
@@ -100,11 +100,11 @@ function editRoute(app: ApiInstance, deps: ApiDependencies): void {
     body: EDIT_INPUT,
     response: { 202: ONE, ...FAILURE },
   }
-  app.patch(ITEM_PATH, { schema }, async ({ params, body }, reply) => {
+  app.patch(ITEM_PATH, { schema }, async ({ params, body, principal }, reply) => {
     const zone = await getZone(deps.store, params.zone_id)
     const { id } = await getHostname(deps.store, zone, params.custom_hostname_id)
     const edit = toEdit(deps, body)
-    const edited = await applyEdit(deps, id, edit)
+    const edited = await applyEdit(deps, id, { input: edit, by: principal.name })
     await deps.lifecycle.begin(id)
     const newest = (await deps.store.hostnames.find(id)) ?? edited
     return reply.code(202).send(success(await presentHostname(deps, zone, newest)))
@@ -123,10 +123,11 @@ function deleteRoute(app: ApiInstance, deps: ApiDependencies): void {
       ...FAILURE,
     },
   }
-  app.delete(ITEM_PATH, { schema }, async ({ params }) => {
+  app.delete(ITEM_PATH, { schema }, async ({ params, principal }) => {
     const zone = await getZone(deps.store, params.zone_id)
     const { id } = await getHostname(deps.store, zone, params.custom_hostname_id)
-    if (!(await requestRemoval(deps, id))) throw new ApiError('hostname-not-found')
+    const removed = await requestRemoval(deps, id, { by: principal.name })
+    if (!removed) throw new ApiError('hostname-not-found')
     deps.lifecycle.wake()
     // The SDKs read the top-level id; whoever expects the envelope finds that too.
     return { id, ...success({ id }) }
@@ -136,13 +137,12 @@ function deleteRoute(app: ApiInstance, deps: ApiDependencies): void {
 async function applyEdit(
   { store, clock }: Pick<ApiDependencies, 'store' | 'clock'>,
   id: string,
-  edit: HostnameEdit,
+  { input, by }: Asked<HostnameEdit>,
 ): Promise<CustomHostname> {
   const now = clock.now()
+  const change = (record: CustomHostname): HostnameUpdate => editCustomHostname(record, input, now)
   try {
-    const edited = await store.hostnames.update(id, (record) =>
-      editCustomHostname(record, edit, now),
-    )
+    const edited = await store.hostnames.update(id, change, { by })
     if (edited) return edited
   } catch (error) {
     // A `deleted` hostname is revived, but the zone has a new one of that name.

@@ -37,6 +37,7 @@ export const SSL_STATUSES = [
   'pending_issuance',
   'pending_deployment',
   'active',
+  'pending_expiration',
   'expired',
   'pending_deletion',
   'deleted',
@@ -44,6 +45,7 @@ export const SSL_STATUSES = [
   'validation_timed_out',
   'issuance_timed_out',
   'deployment_timed_out',
+  'deletion_timed_out',
 ] as const
 
 export const HOSTNAME_STATUSES = [
@@ -71,6 +73,8 @@ const SSL = z.object({
   validation_errors: z.array(z.object({ message: z.string() })).optional(),
   http_url: z.string().optional().describe('Of the only validation record.'),
   http_body: z.string().optional().describe('Of the only validation record.'),
+  txt_name: z.string().optional().describe('Of the only validation record.'),
+  txt_value: z.string().optional().describe('Of the only validation record.'),
   hosts: z.array(z.string()).optional(),
   issuer: z.string().optional(),
   serial_number: z.string().optional(),

@@ -5,7 +5,7 @@ import {
   type JsonObject,
   type SslConfig,
 } from '#domain/custom-hostname.ts'
-import { advance } from '#domain/issuance.ts'
+import { advance, newIssuance } from '#domain/issuance.ts'
 import { advanceOwnership } from '#domain/ownership.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
@@ -28,6 +28,7 @@ export interface HostnameEdit {
 /**
  * What an edit makes of a record (spec section 1.5). Pure, so that the store may run it again.
  *
+ * - Other names or another CA mean new certificates; the present ones are served meanwhile.
  * - An empty edit, and one with `ssl` (equal or not), also asks to validate now: the back-off starts
  *   anew. An edit of anything else leaves a pending validation its pace.
  * - Any edit revives a hostname that is moved, deleted or blocked.
@@ -87,7 +88,22 @@ function withSsl(record: CustomHostname, edit: HostnameEdit, now: number): Custo
   if (!wanted) return { ...record, ssl: undefined, chains: [] }
   checkCommonName(record.hostname, wanted)
   if (!record.ssl) return { ...record, ssl: wanted, chains: newChains(now) }
-  return { ...record, ssl: { ...wanted, packId: record.ssl.packId } }
+  const edited = { ...record, ssl: { ...wanted, packId: record.ssl.packId } }
+  return needsNewCertificates(record.ssl, wanted) ? withNewIssuances(edited, now) : edited
+}
+
+/** Other names, or another CA: what was issued, and what is being issued, is not what is wanted. */
+function needsNewCertificates(before: SslConfig, after: SslConfig): boolean {
+  return (
+    before.wildcard !== after.wildcard ||
+    (before.certificateAuthority ?? '') !== (after.certificateAuthority ?? '')
+  )
+}
+
+/** What is served stays so until its successor is there. */
+function withNewIssuances(record: CustomHostname, now: number): CustomHostname {
+  const chains = record.chains.map((chain) => ({ ...chain, issuance: newIssuance(now) }))
+  return { ...record, chains }
 }
 
 function mustRestart(record: CustomHostname, edit: HostnameEdit): boolean {

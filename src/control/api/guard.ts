@@ -14,7 +14,8 @@ type Limiter = ReturnType<FastifyInstance['createRateLimit']>
 type LimiterState = Exclude<Awaited<ReturnType<Limiter>>, { isAllowed: true }>
 
 /**
- * Who may pass: requests with a known token, within their rate. Needs @fastify/rate-limit.
+ * Who may pass: requests with a known token, within their rate; `request.principal` then says whose
+ * it is. Needs @fastify/rate-limit.
  *
  * An address that failed too often is refused for the rest of the minute, even with a good token,
  * or guessing would not be slowed down. Only a token that already worked from this address still
@@ -27,6 +28,13 @@ export function createGuard(
   const limits = { ...DEFAULT_RATE_LIMITS, ...deps.settings.rateLimits }
   const failures = app.createRateLimit({ max: limits.failuresPerAddress, timeWindow: WINDOW_MS })
   const principals = new WeakMap<FastifyRequest, Principal>()
+  app.decorateRequest('principal', {
+    getter() {
+      const principal = principals.get(this)
+      if (!principal) throw new Error('Cannot tell who asks: the guard has not let anybody pass')
+      return principal
+    },
+  })
   const requests = app.createRateLimit({
     max: limits.requestsPerToken,
     timeWindow: WINDOW_MS,

@@ -7,8 +7,6 @@ import { HOSTNAME_STATUSES, SSL_STATUSES } from './custom-hostname-schema.ts'
 
 /** Statuses of the specification that Custos never says: valid to ask for, found nowhere. */
 const NEVER_SSL_STATUSES = [
-  'pending_expiration',
-  'deletion_timed_out',
   'pending_cleanup',
   'staging_deployment',
   'staging_active',

@@ -5,11 +5,12 @@ import {
   type CustomHostname,
   type SslConfig,
 } from '#domain/custom-hostname.ts'
-import type { Issuance } from '#domain/issuance.ts'
+import type { Issuance, OrderChallenge } from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import type { TlsSettings } from '#domain/tls-settings.ts'
 
+import { txtNameOf, txtValueOf } from '../ca/key-authorization.ts'
 import type {
   RenderedCertificate,
   RenderedHostname,
@@ -76,7 +77,7 @@ function renderOwnershipRecords(
 }
 
 function renderSsl(record: CustomHostname, ssl: SslConfig, context: RenderContext): RenderedSsl {
-  const records = validationRecords(record)
+  const records = validationRecords(record, ssl)
   const errors = validationErrors(record)
   return {
     id: ssl.packId,
@@ -104,30 +105,37 @@ function renderSettings({ ciphers, ...settings }: TlsSettings): RenderedSsl['set
   return { ...settings, ...(ciphers && { ciphers: [...ciphers] }) }
 }
 
-/** What the customer, or our edges for him, must show for the orders that are not validated yet. */
-function validationRecords(record: CustomHostname): RenderedRecord[] {
+/**
+ * What the customer, or our edges for him, must show for the orders that are not validated yet: the
+ * records of the method that was chosen, each once.
+ */
+function validationRecords(record: CustomHostname, ssl: SslConfig): RenderedRecord[] {
+  const type = ssl.method === 'txt' || ssl.wildcard ? 'dns-01' : 'http-01'
   const records = record.chains.flatMap(({ issuance }) => {
     if (issuance.state !== 'ordered' && issuance.state !== 'validating') return []
-    return issuance.order.challenges
-      .filter((challenge) => challenge.type === 'http-01')
-      .map(({ identifier, token, keyAuthorization }) => ({
-        status: 'pending',
-        http_url: `http://${identifier}/.well-known/acme-challenge/${token}`,
-        http_body: keyAuthorization,
-      }))
+    const chosen = issuance.order.challenges.filter((challenge) => challenge.type === type)
+    return chosen.map(renderChallenge)
   })
-  return records.filter(
-    (one, at) => records.findIndex((other) => other.http_url === one.http_url) === at,
-  )
+  const key = (one: RenderedRecord): string => `${one.http_url} ${one.txt_name} ${one.txt_value}`
+  return [...new Map(records.map((one) => [key(one), one])).values()]
+}
+
+function renderChallenge(challenge: OrderChallenge): RenderedRecord {
+  const { type, identifier, token, keyAuthorization } = challenge
+  if (type === 'dns-01') {
+    const record = { txt_name: txtNameOf(identifier), txt_value: txtValueOf(keyAuthorization) }
+    return { status: 'pending', ...record }
+  }
+  const http_url = `http://${identifier}/.well-known/acme-challenge/${token}`
+  return { status: 'pending', http_url, http_body: keyAuthorization }
 }
 
 /** Older clients read these beside the list; they exist when there is exactly one record. */
-function flattenedCopy(
-  records: readonly RenderedRecord[],
-): Pick<RenderedSsl, 'http_url' | 'http_body'> {
+function flattenedCopy(records: readonly RenderedRecord[]): Omit<RenderedRecord, 'status'> {
   const [only] = records
   if (records.length !== 1 || !only) return {}
-  return { http_url: only.http_url, http_body: only.http_body }
+  const { status: _, ...copy } = only
+  return copy
 }
 
 function delegationRecord(record: CustomHostname, delegation: string): RenderedRecord {

@@ -66,7 +66,7 @@ const CUSTOM_CERTIFICATE_FIELDS = [
 export const SSL_INPUT = z
   .object({
     method: z
-      .enum(['http'], "only 'http' is supported")
+      .enum(['http', 'txt'], "must be 'http' or 'txt'")
       .nullish()
       .describe('How the CA validates the name.'),
     type: z.enum(['dv'], "must be 'dv'").nullish(),
@@ -93,8 +93,10 @@ export const SSL_INPUT = z
       const message = 'uploaded certificates are not supported'
       context.addIssue({ code: 'custom', path: [field], message, ...fault('ssl-invalid') })
     }
-    if (ssl.wildcard) {
-      context.addIssue({ code: 'custom', path: ['wildcard'], ...fault('wildcard-unsupported') })
+    if (ssl.wildcard && ssl.method === 'http') {
+      const message = "a wildcard is proved by DNS alone: method must be 'txt'"
+      const kind = fault('wildcard-unsupported')
+      context.addIssue({ code: 'custom', path: ['wildcard'], message, ...kind })
     }
     if (!ssl.method || !ssl.type) {
       context.addIssue({ code: 'custom', ...missingMethodOrType(ssl) })
@@ -132,7 +134,7 @@ function missingMethodOrType(ssl: {
 export function toSslConfig(input: SslInput, packId: string): SslConfig {
   return {
     packId,
-    method: 'http',
+    method: input.method ?? 'http',
     type: 'dv',
     certificateAuthority: input.certificate_authority ?? undefined,
     bundleMethod: input.bundle_method ?? 'ubiquitous',

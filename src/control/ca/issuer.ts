@@ -50,9 +50,14 @@ export interface Issuer {
    */
   finalize(order: Order, csr: Uint8Array, signal: AbortSignal): Promise<FinalizeProgress>
   /** When the CA wants the certificate renewed (RFC 9773); undefined where it does not say. */
-  findRenewalInfo(chain: Chain, signal: AbortSignal): Promise<RenewalInfo | undefined>
+  findRenewalInfo(chain: Chain, signal: AbortSignal): Promise<RenewalAnswer | undefined>
   /** Revokes a certificate of ours (section 7.6); one that is revoked already is left so. */
   revoke(chain: Chain, signal: AbortSignal): Promise<void>
+}
+
+/** `retryAfterMs`: not to be asked again before (RFC 9773 section 4.3). */
+export interface RenewalAnswer extends RenewalInfo {
+  retryAfterMs: number
 }
 
 export interface OrderRequest {

@@ -39,3 +39,61 @@ export type DnsFailure =
 
 /** Longer chains of aliases are not followed; recursive servers give up at 8 to 16. */
 export const MAX_CNAME_HOPS = 10
+
+/** A resolver that can also say who answered what. */
+export interface AuthoritativeResolver extends Resolver {
+  /**
+   * Climbs from `name` to the root; the CAA record set of the first level that has one governs
+   * (RFC 8659 section 3). Aliases at each level are followed.
+   */
+  findCaa(name: Hostname, signal: AbortSignal): Promise<CaaOutcome>
+  /**
+   * Asks every authoritative server of the zone that holds `name` the same question, each directly,
+   * side by side. Aliases are not followed: a CNAME is itself an answer. Where none of them can be
+   * reached, recursive servers answer in their place, named by their addresses.
+   */
+  survey(name: Hostname, type: SurveyType, signal: AbortSignal): Promise<Survey>
+  /**
+   * Whether a validating resolver would refuse the name: SERVFAIL plainly, an answer with the CD bit
+   * set (RFC 4035 section 3.2.2). `unknown` where there is no validating resolver to ask.
+   */
+  checkDnssec(name: Hostname, signal: AbortSignal): Promise<DnssecState>
+}
+
+export type SurveyType = 'A' | 'AAAA' | 'CNAME' | 'TXT' | 'CAA' | 'NS' | 'SOA'
+
+export type DnssecState = 'fine' | 'bogus' | 'unknown'
+
+export interface CaaRecord {
+  /** The issuer critical flag (RFC 8659 section 4.1). */
+  critical: boolean
+  /** In lower case; known to us or not. */
+  tag: string
+  value: string
+}
+
+export type CaaOutcome =
+  | { outcome: 'found'; at: Hostname; records: readonly CaaRecord[] }
+  /** Nobody restricts anything. */
+  | { outcome: 'none' }
+  /** No permission: a CA whose look-up fails must not issue (Baseline Requirements 3.2.2.8). */
+  | { outcome: 'servfail' | 'timeout'; at: Hostname }
+
+export interface Survey {
+  /** Apex of the zone that holds the name; undefined where the delegation could not be followed. */
+  zone: Hostname | undefined
+  servers: readonly ServerAnswer[]
+}
+
+export interface ServerAnswer {
+  /** Name of the server, as the delegation has it. */
+  server: string
+  /** Empty where the server's name has none, or none that may be asked. */
+  address: string
+  answer:
+    /** In presentation form; the strings of a TXT record joined. Sorted. */
+    | { outcome: 'found'; values: readonly string[]; ttl: number }
+    /** A CNAME in place of the type asked for. */
+    | { outcome: 'alias'; target: Hostname }
+    | { outcome: DnsFailure }
+}

@@ -5,7 +5,7 @@ import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
 import { MAX_DCV_ATTEMPTS, validationDelayMs } from '#domain/validation.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
-import type { StepOutcome } from './issuance-steps.ts'
+import type { StepOutcome } from './step.ts'
 
 /**
  * Applies what a step found to the newest record. Pure: it runs inside the store's transaction. An
@@ -20,7 +20,27 @@ export function applyOutcome(
   if (outcome.kind === 'signed') return applySigned(record, chain, { outcome, now })
   const issuance = goOnRenewing(chain, advance(chain.issuance, outcome.event, now), now)
   if (issuance === chain.issuance) return undefined
-  return { record: replaceChain(record, { ...chain, issuance }) }
+  return { record: replaceChain(withProvenMethod(record, chain, outcome), { ...chain, issuance }) }
+}
+
+/**
+ * The chosen method governs the first issuance. A hostname that is served and renews over HTTP, because
+ * its records are not there any more, is one of method `http` from then on (spec section 2.5).
+ */
+function withProvenMethod(
+  record: CustomHostname,
+  chain: ManagedChain,
+  outcome: StepOutcome,
+): CustomHostname {
+  const { ssl } = record
+  const isRenewedByHttp =
+    outcome.kind === 'event' &&
+    outcome.event.type === 'validation-begun' &&
+    outcome.event.via === 'http-01' &&
+    chain.certificate !== undefined
+  return ssl?.method === 'txt' && isRenewedByHttp
+    ? { ...record, ssl: { ...ssl, method: 'http' } }
+    : record
 }
 
 /**
@@ -39,16 +59,17 @@ function applySigned(
   chain: ManagedChain,
   { outcome, now }: { outcome: Extract<StepOutcome, { kind: 'signed' }>; now: number },
 ): HostnameUpdate | undefined {
-  const { certificate, renewAt } = outcome
+  const { certificate, renewAt, checkAt } = outcome
   const { issuance } = chain
   if (issuance.state !== 'finalizing' || issuance.certificateId !== certificate.id) return undefined
   const next = withNextSerial(record, now)
   const { serial } = next.deployment
   const { id, notBefore, notAfter } = certificate
+  const plan = { certificateId: id, serial, renewAt, ...(checkAt !== undefined && { checkAt }) }
   const signed: ManagedChain = {
     ...chain,
     certificate: { id, notBefore, notAfter },
-    issuance: advance(issuance, { type: 'signed', certificateId: id, serial, renewAt }, now),
+    issuance: advance(issuance, { type: 'signed', ...plan }, now),
   }
   return {
     record: replaceChain(next, signed),

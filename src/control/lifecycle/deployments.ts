@@ -4,6 +4,7 @@ import {
   type ChangeId,
   type DirectoryPublisher,
 } from '#directory/directory.ts'
+import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { advance } from '#domain/issuance.ts'
 import { Alarm } from '#lib/alarm.ts'
@@ -14,6 +15,7 @@ import type { Store } from '#store/store.ts'
 import { EdgeRoll } from './edge-roll.ts'
 import { finishOriginRemovals } from './origin-removal.ts'
 import { retryRivals } from './rivals.ts'
+import type { SightingRecorder } from './sighting-recorder.ts'
 
 /**
  * Knows when a publication is applied by every live edge, and records it: that is what turns
@@ -37,8 +39,13 @@ export interface DeploymentsOptions {
   directory: DirectoryPublisher
   clock: Clock
   log: Logger
-  /** A hostname is gone from the edges and from the store: another zone may have its name now. */
-  onRemoved?: () => void
+  /**
+   * A hostname is gone from the edges and from the store: another zone may have its name now. Its
+   * certificates, whose keys are destroyed.
+   */
+  onRemoved?: (certificates: readonly Certificate[]) => void
+  /** Gets the edges' reports every few seconds. */
+  recordSightings?: SightingRecorder
 }
 
 const POLL_MS = 25
@@ -139,7 +146,9 @@ class DeploymentWatcher implements Deployments {
     const sinceMs = clock.now() - this.#sweptAt
     // Less than nothing: the clock was set back.
     if (sinceMs >= 0 && sinceMs < SWEEP_MS) return
-    this.#edges.observe(await directory.listEdges(clock.now()), clock.now())
+    const edges = await directory.listEdges(clock.now())
+    this.#edges.observe(edges, clock.now())
+    await this.#options.recordSightings?.(edges)
     const undeployed = await store.hostnames.listUndeployed(SWEEP_LIMIT)
     for (const { id } of undeployed) this.#open.set(id, undefined)
     if (undeployed.length < SWEEP_LIMIT) {
@@ -200,9 +209,10 @@ class DeploymentWatcher implements Deployments {
   }
 
   async #finishRemoval(record: CustomHostname): Promise<void> {
+    const certificates = await this.#options.store.certificates.listByHostname(record.id)
     await this.#options.store.hostnames.remove(record.id)
     await retryRivals(record, this.#options)
-    this.#options.onRemoved?.()
+    this.#options.onRemoved?.(certificates)
     this.#options.log.info({ hostname: record.hostname, hostnameId: record.id }, 'hostname removed')
     this.#settle(record.id, Infinity)
   }

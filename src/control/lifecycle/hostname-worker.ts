@@ -8,9 +8,11 @@ import type { Store, HostnameChange } from '#store/store.ts'
 
 import { applyOutcome, applyOwnership } from './apply.ts'
 import type { Deployments } from './deployments.ts'
-import { takeStep, type StepDependencies } from './issuance-steps.ts'
+import { takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
+import { isRunOut, newRenewalProblem } from './retirement.ts'
 import { listOthers, moveRivals, rivalTargetsOf } from './rivals.ts'
+import type { StepDependencies } from './step.ts'
 
 export interface HostnameWorkerOptions extends StepDependencies {
   store: Store
@@ -67,10 +69,22 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     if (chain.issuance.state === 'ordered') await job.known()
     const outcome = await takeStep({ record, chain, signal }, options)
     if (!outcome) return
-    await write(job, (current) =>
+    const after = await write(job, (current) =>
       applyOutcome(current, { keyAlgorithm: algorithm, outcome, now: options.clock.now() }),
     )
+    const isNotReady = outcome.kind === 'event' && outcome.event.type === 'not-ready'
+    if (after && isNotReady && isRunOut(after, options.clock.now())) await retireIfGone(after, job)
   }
+}
+
+/** Its last certificate is over: a name that does not lead here any more has moved. */
+async function retireIfGone(record: CustomHostname, job: Job): Promise<void> {
+  const finding = await inspectOwnership(record, job)
+  if (finding.type !== 'not-proved' || job.signal.aborted) return
+  const [reason = 'The hostname does not lead here any more.'] = finding.errors
+  await write(job, (current) =>
+    applyOwnership(current, { type: 'moved-away', reason }, job.options.clock.now()),
+  )
 }
 
 async function workOnOwnership(job: Job): Promise<void> {
@@ -80,7 +94,8 @@ async function workOnOwnership(job: Job): Promise<void> {
   if (!record || record.removal) return
   const { ownership } = record
   if (ownership.state === 'moved' && ownership.nextAt <= now) {
-    return write(job, (current) => applyOwnership(current, { type: 'lapsed' }, now))
+    await write(job, (current) => applyOwnership(current, { type: 'lapsed' }, now))
+    return
   }
   if (ownership.state !== 'pending' || ownership.nextAt > now) return
   const event = await inspectOwnership(record, job)
@@ -127,24 +142,37 @@ async function untilKnown(record: CustomHostname, options: HostnameWorkerOptions
   await options.deployments.whenApplied(record, FIRST_DEPLOYMENT_MS)
 }
 
-async function write(job: Job, change: HostnameChange): Promise<void> {
+/** @returns the record as it was written; undefined where nothing was */
+async function write(job: Job, change: HostnameChange): Promise<CustomHostname | undefined> {
   const { store, log, clock, onFact, removeAnswers } = job.options
   let before: CustomHostname | undefined
   const after = await store.hostnames.update(job.id, (current) => {
     before = current
     return change(current)
   })
-  if (!after || !before || after === before) return
+  if (!after || !before || after === before) return undefined
   if (after.deployment.serial > before.deployment.serial) onFact()
   // What cannot be removed now expires by itself.
   await removeAnswers(before, after).catch(() => {})
-  const now = clock.now()
-  const statuses = { status: hostnameStatus(after), sslStatus: sslStatus(after, now) }
-  if (statuses.status === hostnameStatus(before) && statuses.sslStatus === sslStatus(before, now)) {
-    return
+  tell({ before, after }, { log, now: clock.now() })
+  return after
+}
+
+/** An operator learns of each change of state, and of a renewal that does not get on, once. */
+function tell(
+  { before, after }: { before: CustomHostname; after: CustomHostname },
+  { log, now }: { log: Logger; now: number },
+): void {
+  const { hostname, id: hostnameId } = after
+  const trouble = newRenewalProblem(before, after)
+  if (trouble) {
+    const expires = new Date(trouble.notAfter).toISOString()
+    log.warn({ hostname, hostnameId, ...trouble, expires }, 'renewal does not get on')
   }
-  const { hostname, id } = after
-  log.info({ hostname, hostnameId: id, ...statuses }, 'hostname changed state')
+  const statuses = { status: hostnameStatus(after), sslStatus: sslStatus(after, now) }
+  const isSame =
+    statuses.status === hostnameStatus(before) && statuses.sslStatus === sslStatus(before, now)
+  if (!isSame) log.info({ hostname, hostnameId, ...statuses }, 'hostname changed state')
 }
 
 /** Waits for all, then rejects with the first failure: no work goes on behind a failed job. */

@@ -20,7 +20,10 @@ export interface PermissionQuestion {
   caaIdentities: readonly string[]
 }
 
-export type PermissionFinding = { isPermitted: true } | { isPermitted: false; problem: string }
+/** `reason`: the CAA records say so, or nobody can tell because the name's DNS is broken. */
+export type PermissionFinding =
+  | { isPermitted: true }
+  | { isPermitted: false; reason: 'caa' | 'dns'; problem: string }
 
 export interface OwnershipQuestion {
   hostname: Hostname

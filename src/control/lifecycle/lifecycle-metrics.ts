@@ -10,6 +10,15 @@ export interface LifecycleMetricsOptions {
   clock: Clock
 }
 
+const DAY_MS = 86_400_000
+/** `0d`: over already. Renewals begin 30 days before the end, or at a third of a short life. */
+const HORIZONS = [
+  ['0d', 0],
+  ['1d', DAY_MS],
+  ['7d', 7 * DAY_MS],
+  ['14d', 14 * DAY_MS],
+] as const
+
 /** What an operator watches of the control plane; read when somebody scrapes. */
 export function observeLifecycle(options: LifecycleMetricsOptions): void {
   const { metrics, store, lifecycle, publisher, clock } = options
@@ -28,6 +37,18 @@ export function observeLifecycle(options: LifecycleMetricsOptions): void {
       const nextDueAt = await store.hostnames.nextDueAt()
       const overdueMs = nextDueAt === undefined ? 0 : clock.now() - nextDueAt
       family.cell({}).value = Math.max(0, overdueMs) / 1000
+    },
+  )
+  metrics.gauge(
+    {
+      name: 'custos_hostnames_expiring',
+      help: 'Hostnames a certificate of which ends within that time unless it is replaced',
+      labelNames: ['within'],
+    },
+    async (family) => {
+      for (const [within, ms] of HORIZONS) {
+        family.cell({ within }).value = await store.hostnames.countExpiringBy(clock.now() + ms)
+      }
     },
   )
   metrics.gauge(

@@ -1,5 +1,5 @@
 import type { EdgeDirectory } from '#directory/directory.ts'
-import type { Binding } from '#domain/binding.ts'
+import type { Binding, WellKnownAnswer } from '#domain/binding.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { MetricFamily } from '#lib/metrics.ts'
@@ -10,6 +10,7 @@ import type { ProxyErrorKind } from '../error.ts'
 import type { Exchange, ExchangeHandler, ExchangeListener, RawHeaders } from '../exchange.ts'
 import type { AnswerRecorder, OwnAnswer } from '../proxy/answer-recorder.ts'
 import { requestIdOf } from '../proxy/request-id.ts'
+import type { Sightings } from '../sightings.ts'
 import { renderNotReady } from './not-ready-page.ts'
 import type { PlainAnswer } from './plain-answer.ts'
 
@@ -28,6 +29,8 @@ export interface PlainRulesOptions {
   random: Random
   /** Counts answers by kind. */
   answers: MetricFamily<'kind'>
+  /** Hears of each challenge that was answered. */
+  sightings: Pick<Sightings, 'noteChallenge'>
   /** Hears of each answer when it is over. */
   record: AnswerRecorder
   /** Port of HTTPS as clients reach it; 443 is left out of redirects. */
@@ -36,10 +39,8 @@ export interface PlainRulesOptions {
   next: ExchangeListener
 }
 
-const WELL_KNOWN = [
-  '/.well-known/acme-challenge/',
-  '/.well-known/cf-custom-hostname-challenge/',
-] as const
+const ACME_CHALLENGE = '/.well-known/acme-challenge/'
+const WELL_KNOWN = [ACME_CHALLENGE, '/.well-known/cf-custom-hostname-challenge/'] as const
 /** Tokens have a few dozen characters (RFC 8555 section 8.3); what is longer is not looked up. */
 const MAX_PATH = 512
 
@@ -93,23 +94,41 @@ class PlainRules {
     const path = withoutQuery(exchange.path)
     if (!binding) return this.#options.next(exchange)
     if (WELL_KNOWN.some((prefix) => path.startsWith(prefix))) {
-      return void this.#answerChallenge(asked, path)
+      return void this.#answerChallenge(asked, { path, binding })
     }
     if (binding.missing.length > 0) return this.#answerNotReady(asked, binding)
     if (binding.alwaysUseHttps && binding.chains.length > 0) return this.#redirect(asked)
     this.#options.next(exchange)
   }
 
-  async #answerChallenge(asked: Asked, path: string): Promise<void> {
+  async #answerChallenge(
+    asked: Asked,
+    { path, binding }: { path: string; binding: Binding },
+  ): Promise<void> {
     const { directory, clock } = this.#options
     if (path.length > MAX_PATH) return this.#send(asked, 'no-challenge', NO_CHALLENGE)
     try {
       const answer = await directory.findAnswer(asked.hostname, path, clock.now())
       if (!answer) return this.#send(asked, 'no-challenge', NO_CHALLENGE)
+      if (path.startsWith(ACME_CHALLENGE)) this.#noteChallenge(asked, { answer, binding })
       this.#send(asked, 'challenge', text(200, 'OK', answer.body))
     } catch {
       this.#send(asked, 'unavailable', UNAVAILABLE)
     }
+  }
+
+  #noteChallenge(
+    { exchange: { connection, headers } }: Asked,
+    { answer, binding }: { answer: WellKnownAnswer; binding: Binding },
+  ): void {
+    const { hostname, hostnameId } = binding
+    this.#options.sightings.noteChallenge({
+      type: 'http-01',
+      answer,
+      hostnameId: hostname === answer.hostname ? hostnameId : undefined,
+      by: connection.remoteAddress,
+      userAgent: findHeader(headers, 'user-agent'),
+    })
   }
 
   #answerNotReady(asked: Asked, { hostname, missing }: Binding): void {

@@ -6,6 +6,7 @@ const ALERT_CODES = {
   protocol_version: 70,
   internal_error: 80,
   unrecognized_name: 112,
+  no_application_protocol: 120,
 } as const
 
 export type AlertName = keyof typeof ALERT_CODES

@@ -8,6 +8,8 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
+import type { FreshChain } from '../sightings.ts'
+import { readNotBefore } from './der.ts'
 import type { TicketKeys } from './ticket-keys.ts'
 
 /** A binding ready for handshakes: both chains in one context, OpenSSL chooses by the client's offer. */
@@ -20,6 +22,8 @@ export interface TlsContext {
   readonly generation: number
   /** When one of its chains expires and it must be built again. */
   readonly rebuildAt: number
+  /** Chains issued lately; undefined, the usual case, where there is none. */
+  readonly fresh: readonly FreshChain[] | undefined
 }
 
 export interface TlsContextsOptions {
@@ -118,6 +122,7 @@ export function createTlsContexts(options: TlsContextsOptions): TlsContexts {
           keyAlgorithms: chains.map((chain) => chain.keyAlgorithm),
           generation: ticketKeys.generation,
           rebuildAt: rebuildAt(chosen, clock.now()),
+          fresh: freshOf(chosen, clock.now()),
         }
       } catch (error) {
         logger.error({ hostname: binding.hostname, err: error }, 'cannot build a TLS context')
@@ -141,6 +146,20 @@ function chooseChains(chains: readonly BindingChain[], now: number): readonly Bi
 function rebuildAt(chains: readonly BindingChain[], now: number): number {
   const ends = chains.map((chain) => chain.notAfter).filter((end) => now < end)
   return ends.length > 0 ? Math.min(...ends) : Number.POSITIVE_INFINITY
+}
+
+/**
+ * A start of a worker is the first handshake of every chain: only those issued within the last day
+ * are worth telling. A chain says no more than when it became valid, which CAs date back by an hour.
+ */
+const FRESH_MS = 24 * 3_600_000
+
+function freshOf(chains: readonly BindingChain[], now: number): FreshChain[] | undefined {
+  const fresh = chains.flatMap(({ certificateId, keyAlgorithm, leaf }) => {
+    const until = (readNotBefore(leaf) ?? -Infinity) + FRESH_MS
+    return now < until ? [{ certificateId, keyAlgorithm, until }] : []
+  })
+  return fresh.length > 0 ? fresh : undefined
 }
 
 interface PemChain {
@@ -185,7 +204,7 @@ function createContext(binding: Binding, { chains, ticketKey }: ContextParts): S
  * What Node itself does with contexts made for a single connection. A TLS socket holds OpenSSL's
  * context by a reference of its own, so it may be closed at any moment after the socket was made.
  */
-function closeContext(secureContext: SecureContext): void {
+export function closeContext(secureContext: SecureContext): void {
   const holder = secureContext as unknown as { context: { close?(): void } | null }
   holder.context?.close?.()
   holder.context = null
@@ -206,7 +225,7 @@ function sessionIdContext({ hostname, hostnameId }: Binding): string {
   return createHash('sha256').update(`${hostnameId}\0${hostname}`).digest('hex').slice(0, 32)
 }
 
-function pem(label: string, der: Uint8Array): string {
+export function pem(label: string, der: Uint8Array): string {
   const text = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64')
   const lines = text.match(/.{1,64}/g) ?? []
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`

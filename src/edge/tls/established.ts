@@ -23,19 +23,25 @@ interface Circumstances {
   localPort: number
 }
 
+/** The client's address as text; undefined where it is gone already. */
+export function addressOf({ remoteAddress }: Socket): string | undefined {
+  return remoteAddress?.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
+}
+
 /** @returns undefined where the client is gone already */
 export function describeConnection(
   tls: TLSSocket,
   { socket, agreed, localPort }: Circumstances,
 ): Connection | undefined {
-  const { remoteAddress, remotePort } = socket
+  const { remotePort } = socket
+  const remoteAddress = addressOf(socket)
   const version = tls.getProtocol()
   if (remoteAddress === undefined || remotePort === undefined || version === null) return undefined
   const resumed = tls.isSessionReused()
   const cipher = tls.getCipher().name
   return {
     scheme: 'https',
-    remoteAddress: remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress,
+    remoteAddress,
     remotePort,
     localPort,
     tls: {

@@ -19,6 +19,10 @@ export type HandshakeResult =
   | 'directory-unavailable'
   /** No certificate of the binding can be used. */
   | 'unusable-certificate'
+  /** A tls-alpn-01 challenge was answered; nothing else is served on such a connection. */
+  | 'challenge'
+  /** The same was asked of a name that has no challenge to answer. */
+  | 'no-challenge'
 
 export interface Established {
   version: string

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { TLSSocket, type SecureContext } from 'node:tls'
 
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 import type { Logger } from '#lib/log.ts'
@@ -7,19 +7,28 @@ import type { Logger } from '#lib/log.ts'
 import type { BindingCache } from '../bindings.ts'
 import type { Connection, ProtocolServer } from '../connection.ts'
 import type { HotBinding } from '../hot-binding.ts'
+import type { Sightings } from '../sightings.ts'
 import type { Sweeper, Timed } from '../sweeper.ts'
 import { sayGoodbye, sendAlert, type AlertName } from './alert.ts'
+import {
+  ACME_TLS_ALPN,
+  isChallengeHello,
+  type Challenges,
+  type OpenChallenge,
+} from './challenges.ts'
 import { ClientHelloReader, type ClientHello, type MalformedReason } from './client-hello.ts'
-import { describeConnection, type Agreed } from './established.ts'
+import { addressOf, describeConnection, type Agreed } from './established.ts'
 import type { HandshakeMetrics, HandshakeResult } from './handshake-metrics.ts'
 import { renderPlainHttpAnswer } from './plain-http.ts'
 
 /** What all handshakes of a listener share. */
 export interface HandshakeEnvironment {
   bindings: Pick<BindingCache, 'findHot' | 'tlsContextOf'>
+  challenges: Pick<Challenges, 'find' | 'contextOf'>
   http1: ProtocolServer
   http2: ProtocolServer
   metrics: HandshakeMetrics
+  sightings: Pick<Sightings, 'noteHandshake' | 'noteChallenge'>
   sweeper: Sweeper
   logger: Logger
   limits: HandshakeLimits
@@ -49,6 +58,7 @@ const REFUSALS = {
   'malformed-hello': 'decode_error',
   'directory-unavailable': 'internal_error',
   'unusable-certificate': 'internal_error',
+  'no-challenge': 'no_application_protocol',
 } as const satisfies Partial<Record<HandshakeResult, AlertName>>
 
 /**
@@ -118,9 +128,14 @@ export class Handshake implements Timed {
     this.#socket.removeListener('data', this.#onData)
     this.#socket.unshift(this.#reader.bytes())
     const sent = hello.serverName === undefined ? undefined : normaliseServerName(hello.serverName)
-    const name = sent ?? defaultHostname
-    if (name !== undefined) return this.#lookUp(name, hello)
-    this.#refuse(hello.serverName === undefined ? 'no-server-name' : 'unknown-name')
+    const isChallenge = isChallengeHello(hello)
+    // The default hostname answers no challenges: the CA names what it wants to see proved.
+    const name = sent ?? (isChallenge ? undefined : defaultHostname)
+    if (name === undefined) {
+      return this.#refuse(hello.serverName === undefined ? 'no-server-name' : 'unknown-name')
+    }
+    if (isChallenge) this.#lookUpChallenge(name)
+    else this.#lookUp(name, hello)
   }
 
   /** From memory, the usual case, within the same turn. */
@@ -151,27 +166,61 @@ export class Handshake implements Timed {
   }
 
   #shakeHands(agreed: Agreed): void {
-    const { sweeper, limits } = this.#environment
     const { secureContext, alpn } = agreed.context
+    const tls = this.#startTls(secureContext, alpn)
+    tls.on('secure', () => this.#onSecure(tls, agreed))
+  }
+
+  #startTls(secureContext: SecureContext, alpn: Buffer): TLSSocket {
+    const { sweeper, limits } = this.#environment
     this.#phase = 'handshake'
     this.deadline = sweeper.now() + limits.handshakeMs
     const tls = new TLSSocket(this.#socket, { isServer: true, secureContext, ALPNProtocols: alpn })
     this.#tls = tls
     tls.on('error', this.#onTlsError)
     tls.on('close', this.#onClose)
-    tls.on('secure', () => this.#onSecure(tls, agreed))
+    return tls
+  }
+
+  #lookUpChallenge(name: Hostname): void {
+    this.#environment.challenges.find(name).then(
+      (found) => this.#onChallenge(found),
+      () => this.#refuse('directory-unavailable'),
+    )
+  }
+
+  #onChallenge(found: Awaited<ReturnType<Challenges['find']>>): void {
+    if (this.#phase !== 'look-up') return
+    if (typeof found === 'string') return this.#refuse(found)
+    const tls = this.#startTls(this.#environment.challenges.contextOf(found.answer), ACME_TLS_ALPN)
+    tls.on('secure', () => this.#onChallengeShown(tls, found))
+  }
+
+  /** The certificate was all there is: this protocol carries no data (RFC 8737 section 4). */
+  #onChallengeShown(tls: TLSSocket, challenge: OpenChallenge): void {
+    const { metrics, sightings } = this.#environment
+    if (this.#phase !== 'handshake') return
+    metrics.count('challenge')
+    const by = addressOf(this.#socket) ?? 'unknown'
+    sightings.noteChallenge({ type: 'tls-alpn-01', by, ...challenge })
+    this.#linger()
+    tls.end()
+    tls.resume()
   }
 
   readonly #onTlsError = (error: NodeJS.ErrnoException): void => {
+    if (this.#phase === 'goodbye') return this.#end()
     this.#end(error.code?.startsWith('ERR_SSL') === true ? 'tls-error' : 'client-gone')
   }
 
   #onSecure(tls: TLSSocket, agreed: Agreed): void {
-    const { http1, http2, metrics, localPort } = this.#environment
+    const { http1, http2, metrics, sightings, localPort } = this.#environment
     if (this.#phase !== 'handshake') return
     const connection = describeConnection(tls, { socket: this.#socket, agreed, localPort })
     if (!connection?.tls) return this.#end('client-gone')
     metrics.countOk(connection.tls)
+    const { fresh } = agreed.context
+    if (fresh !== undefined) sightings.noteHandshake(connection.tls, fresh)
     this.#leave()
     tls.removeListener('error', this.#onTlsError)
     tls.removeListener('close', this.#onClose)
@@ -203,13 +252,17 @@ export class Handshake implements Timed {
   }
 
   #startGoodbye(result: Exclude<HandshakeResult, 'ok'>): boolean {
-    const { metrics, sweeper, limits } = this.#environment
     if (this.#phase !== 'hello' && this.#phase !== 'look-up') return false
-    metrics.count(result)
-    this.#phase = 'goodbye'
-    this.deadline = sweeper.now() + limits.lingerMs
+    this.#environment.metrics.count(result)
+    this.#linger()
     this.#socket.removeListener('data', this.#onData)
     return true
+  }
+
+  #linger(): void {
+    const { sweeper, limits } = this.#environment
+    this.#phase = 'goodbye'
+    this.deadline = sweeper.now() + limits.lingerMs
   }
 
   #end(result?: Exclude<HandshakeResult, 'ok'>): void {

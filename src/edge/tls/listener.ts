@@ -9,18 +9,22 @@ import type { Cell } from '#lib/metrics.ts'
 import type { BindingCache } from '../bindings.ts'
 import type { ProtocolServer } from '../connection.ts'
 import { listen } from '../listen.ts'
+import type { Sightings } from '../sightings.ts'
 import { Sweeper } from '../sweeper.ts'
+import type { Challenges } from './challenges.ts'
 import type { HandshakeMetrics } from './handshake-metrics.ts'
 import { Handshake, type HandshakeEnvironment, type HandshakeLimits } from './handshake.ts'
 
 export interface TlsListenerOptions {
   address: ListenAddress
   bindings: BindingCache
+  challenges: Challenges
   http1: ProtocolServer
   http2: ProtocolServer
   clock: Clock
   logger: Logger
   metrics: HandshakeMetrics
+  sightings: Sightings
   /** Connections that were not accepted because there were too many. */
   dropped: Cell
   /** Served to clients that send no server name or an unknown one. */

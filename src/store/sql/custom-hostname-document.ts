@@ -125,12 +125,15 @@ const order = z.strictObject({
 
 const renewalInfo = z.strictObject({
   window: z.strictObject({ start: instant, end: instant }),
-  checkAt: instant,
   explanationUrl: z.string().exactOptional(),
 }) satisfies z.ZodType<RenewalInfo>
 
 const waiting = { nextAt: instant, failures: z.number() }
-const trying = { ...waiting, avoid: z.array(z.string()).exactOptional() }
+const trying = {
+  ...waiting,
+  failingSince: instant.exactOptional(),
+  avoid: z.array(z.string()).exactOptional(),
+}
 const opened = { ...trying, order, since: instant, awaySince: instant.exactOptional() }
 
 const issuance = z.discriminatedUnion('state', [

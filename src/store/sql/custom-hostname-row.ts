@@ -1,8 +1,9 @@
 import type { Selectable } from 'kysely'
 
+import { expiryWarningAt } from '#domain/certificate.ts'
 import { dueAt, type CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
-import { hostnameStatus, sslStatus, type SslStatus } from '#domain/status.ts'
+import { hostnameStatus, removalOverdueAt, sslStatus, type SslStatus } from '#domain/status.ts'
 
 import { StoreError } from '../store.ts'
 import { DOCUMENT_VERSION, parseDocument, renderDocument } from './custom-hostname-document.ts'
@@ -80,26 +81,38 @@ export function deriveIndexColumns(record: CustomHostname): HostnameIndexColumns
     due_at: dueAt(record) ?? null,
     hostname_status: hostnameStatus(record),
     ssl_status: sslStatus(record, -Infinity) ?? null,
-    ssl_overdue_at: firstInstantOf(record, 'deployment_timed_out'),
+    ssl_overdue_at:
+      firstInstantOf(record, 'deployment_timed_out') ??
+      firstInstantOf(record, 'deletion_timed_out'),
+    ssl_expiring_at: firstInstantOf(record, 'pending_expiration'),
     ssl_expires_at: firstInstantOf(record, 'expired'),
     has_ssl: record.ssl ? 1 : 0,
     wildcard: record.ssl?.wildcard ? 1 : 0,
     certificate_authority: record.ssl?.certificateAuthority ?? null,
     custom_origin_server: record.customOriginServer?.toLowerCase() ?? null,
+    reversed_name: reverseLabels(record.hostname),
     name_claim: record.ownership.state === 'deleted' ? record.id : '',
     deployment_order: deploymentOrderOf(record),
   }
 }
 
+/** `com.customer.app` of `app.customer.com`. */
+export function reverseLabels(hostname: string): string {
+  return hostname.split('.').reverse().join('.')
+}
+
 /**
  * When `sslStatus` will turn to `status` if nothing else happens. It changes by itself only where a
- * certificate ends or a deployment's deadline passes.
+ * certificate nears its end or ends, or the deadline of a deployment or a removal passes.
  */
 function firstInstantOf(record: CustomHostname, status: SslStatus): number | null {
   const instants = record.chains.flatMap(({ certificate, issuance }) => [
-    ...(certificate ? [certificate.notAfter] : []),
+    ...(certificate
+      ? [expiryWarningAt(certificate, issuance.state === 'uploaded'), certificate.notAfter]
+      : []),
     ...(issuance.state === 'deploying' ? [issuance.nextAt] : []),
   ])
+  if (record.removal) instants.push(removalOverdueAt(record.removal))
   const ordered = instants.sort((a, b) => a - b)
   return ordered.find((instant) => sslStatus(record, instant) === status) ?? null
 }

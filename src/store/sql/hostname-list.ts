@@ -81,10 +81,18 @@ function withSslStatus(
   query: Hostnames<{}>,
   { sslStatus, now }: { sslStatus: SslStatus; now: number },
 ): Hostnames<{}> {
-  const isOfTime = sslStatus === 'expired' || sslStatus === 'deployment_timed_out'
+  const isOfTime = OF_TIME.has(sslStatus)
   const matching = query.where(sslStatusAt(now), '=', sslStatus)
   return isOfTime ? matching : matching.where('ssl_status', '=', sslStatus)
 }
+
+/** In which a hostname comes to be without being written. */
+const OF_TIME = new Set<SslStatus>([
+  'expired',
+  'pending_expiration',
+  'deployment_timed_out',
+  'deletion_timed_out',
+])
 
 type EqualityColumn =
   | 'id'
@@ -121,6 +129,8 @@ function likeContains(text: string): string {
 function sslStatusAt(now: number): RawBuilder<string> {
   return sql<string>`CASE
     WHEN ssl_expires_at <= ${now} THEN 'expired'
+    WHEN ssl_expiring_at <= ${now} THEN 'pending_expiration'
+    WHEN ssl_overdue_at <= ${now} AND ssl_status = 'pending_deletion' THEN 'deletion_timed_out'
     WHEN ssl_overdue_at <= ${now} THEN 'deployment_timed_out'
     ELSE coalesce(ssl_status, '') END`
 }

@@ -1,7 +1,9 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, SelectQueryBuilder } from 'kysely'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
+import { timelineOf } from '#domain/timeline-of.ts'
+import { SYSTEM } from '#domain/timeline.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 
@@ -13,15 +15,23 @@ import {
   type HostnameUpdate,
   type Page,
   type PageOf,
+  type WriteOptions,
 } from '../store.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
-import { fromRow, RECORD_COLUMNS, toRow, type CustomHostnameRow } from './custom-hostname-row.ts'
+import {
+  fromRow,
+  RECORD_COLUMNS,
+  reverseLabels,
+  toRow,
+  type CustomHostnameRow,
+} from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countHostnames, listHostnameRows } from './hostname-list.ts'
 import { enqueue } from './outbox.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
+import { addEvents } from './timeline-store.ts'
 
 const DEFAULT_BATCH = 500
 const MAX_BATCH = 10_000
@@ -83,7 +93,15 @@ export class SqlHostnameStore implements HostnameStore {
     return this.#database.read((db) => countHostnames(db, zoneId))
   }
 
-  async create(record: CustomHostname): Promise<void> {
+  async hasNameBelow(zoneId: string, hostname: Hostname): Promise<boolean> {
+    const name = reverseLabels(hostname)
+    const row = await this.#database.read((db) =>
+      selectNameBelow(db, { zoneId, name }).executeTakeFirst(),
+    )
+    return row !== undefined
+  }
+
+  async create(record: CustomHostname, { by = SYSTEM }: WriteOptions = {}): Promise<void> {
     await withDuplicateNamed(record, () =>
       this.#database.transact(async (db) => {
         await countIn(db, record)
@@ -92,16 +110,22 @@ export class SqlHostnameStore implements HostnameStore {
           .values({ ...toRow(record), lease_until: 0 })
           .execute()
         await enqueue(db, { hostnameId: record.id, serial: record.deployment.serial })
+        await addEvents(db, timelineOf(undefined, record, { now: this.#clock.now(), by }))
       }),
     )
   }
 
-  update(id: string, change: HostnameChange): Promise<CustomHostname | undefined> {
+  update(
+    id: string,
+    change: HostnameChange,
+    { by = SYSTEM }: WriteOptions = {},
+  ): Promise<CustomHostname | undefined> {
     return this.#database.transact(async (db) => {
       const before = await findRecord(db, id)
       const update = before && change(before)
       if (!update) return before
       await writeUpdate(db, before, update)
+      await addEvents(db, timelineOf(before, update.record, { now: this.#clock.now(), by }))
       return update.record
     })
   }
@@ -120,6 +144,17 @@ export class SqlHostnameStore implements HostnameStore {
         .where('id', '=', removed.zone_id)
         .execute()
       return true
+    })
+  }
+
+  countExpiringBy(instant: number): Promise<number> {
+    return this.#database.read(async (db) => {
+      const { count } = await db
+        .selectFrom('custom_hostnames')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('ssl_expires_at', '<=', instant)
+        .executeTakeFirstOrThrow()
+      return count
     })
   }
 
@@ -181,6 +216,20 @@ export class SqlHostnameStore implements HostnameStore {
 
 function selectRecords(db: Kysely<Schema>) {
   return db.selectFrom('custom_hostnames').select(RECORD_COLUMNS)
+}
+
+/** A slash is what follows a dot, and no name has one. */
+export function selectNameBelow(
+  db: Kysely<Schema>,
+  { zoneId, name }: { zoneId: string; name: string },
+): SelectQueryBuilder<Schema, 'custom_hostnames', { id: string }> {
+  return db
+    .selectFrom('custom_hostnames')
+    .select('id')
+    .where('zone_id', '=', zoneId)
+    .where('reversed_name', '>=', `${name}.`)
+    .where('reversed_name', '<', `${name}/`)
+    .limit(1)
 }
 
 async function findRecord(db: Kysely<Schema>, id: string): Promise<CustomHostname | undefined> {

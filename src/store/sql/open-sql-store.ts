@@ -3,6 +3,7 @@ import { silentLogger, type Logger } from '#lib/log.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
 import type { Store } from '../store.ts'
+import { SqlBudgetStore } from './budget-store.ts'
 import { SqlCertificateStore } from './certificate-store.ts'
 import { SqlHostnameStore } from './hostname-store.ts'
 import { migrate } from './migrate.ts'
@@ -11,6 +12,7 @@ import { SqlOutbox } from './outbox.ts'
 import { checkSecretKey, SqlSecretStore } from './secret-store.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { openSqliteDatabase } from './sqlite/sqlite-database.ts'
+import { SqlTimelineStore } from './timeline-store.ts'
 import { SqlZoneStore } from './zone-store.ts'
 
 export interface SqlStoreOptions {
@@ -58,6 +60,8 @@ class SqlStore implements Store {
   readonly hostnames: SqlHostnameStore
   readonly certificates: SqlCertificateStore
   readonly outbox: SqlOutbox
+  readonly timeline: SqlTimelineStore
+  readonly budget: SqlBudgetStore
   readonly secrets: SqlSecretStore
   readonly #database: SqlDatabase
 
@@ -69,7 +73,9 @@ class SqlStore implements Store {
     this.zones = new SqlZoneStore(database)
     this.hostnames = new SqlHostnameStore(database, { clock, log })
     this.certificates = new SqlCertificateStore(database)
-    this.outbox = new SqlOutbox(database)
+    this.outbox = new SqlOutbox(database, { clock })
+    this.budget = new SqlBudgetStore(database)
+    this.timeline = new SqlTimelineStore(database, { log })
     this.secrets = new SqlSecretStore(database, sealer)
   }
 

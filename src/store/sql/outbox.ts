@@ -3,12 +3,16 @@ import { setImmediate } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { timelineOf } from '#domain/timeline-of.ts'
+import { SYSTEM } from '#domain/timeline.ts'
+import type { Clock } from '#lib/clock.ts'
 
 import type { Outbox, OutboxRow } from '../store.ts'
 import { fromRow, RECORD_COLUMNS, toRow } from './custom-hostname-row.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
+import { addEvents } from './timeline-store.ts'
 
 const MAX_LISTED = 100_000
 /** Rows between two breaths of the event loop, in one transaction all the same. */
@@ -16,9 +20,11 @@ const BATCH = 5_000
 
 export class SqlOutbox implements Outbox {
   readonly #database: SqlDatabase
+  readonly #clock: Clock
 
-  constructor(database: SqlDatabase) {
+  constructor(database: SqlDatabase, { clock }: { clock: Clock }) {
     this.#database = database
+    this.#clock = clock
   }
 
   async list(limit: number): Promise<OutboxRow[]> {
@@ -48,9 +54,11 @@ export class SqlOutbox implements Outbox {
         .executeTakeFirst()
       await noteChange(db, changeId)
       if (!row) return
-      const record = withPublished(fromRow(row), { serial, changeId })
+      const before = fromRow(row)
+      const record = withPublished(before, { serial, changeId })
       const columns = toRow(record)
       await db.updateTable('custom_hostnames').set(columns).where('id', '=', hostnameId).execute()
+      await addEvents(db, timelineOf(before, record, { now: this.#clock.now(), by: SYSTEM }))
     })
   }
 

@@ -12,6 +12,8 @@ export interface Schema {
   intermediates: IntermediateTable
   outbox: OutboxTable
   newest_change: NewestChangeTable
+  timeline: TimelineTable
+  rate_buckets: RateBucketTable
   secrets: SecretTable
 }
 
@@ -52,14 +54,17 @@ export interface CustomHostnameTable extends HostnameIndexColumns {
 export interface HostnameIndexColumns {
   due_at: number | null
   hostname_status: string
-  /** As it is apart from the two instants below, the only ones at which it changes by itself. */
+  /** As it is apart from the instants below, the only ones at which it changes by itself. */
   ssl_status: string | null
   ssl_overdue_at: number | null
+  ssl_expiring_at: number | null
   ssl_expires_at: number | null
   has_ssl: number
   wildcard: number
   certificate_authority: string | null
   custom_origin_server: string | null
+  /** The name from its last label to its first, so that all names below one stand together. */
+  reversed_name: string
   /** Unique with zone and name: '' for the record that holds the name, its id for one that gave it up. */
   name_claim: string
   /** Where it stands among those that wait for the edges; null when nothing is waited for. */
@@ -103,6 +108,25 @@ export interface OutboxTable {
 export interface NewestChangeTable {
   id: 1
   change_id: string
+}
+
+export interface TimelineTable {
+  hostname_id: string
+  /** Counts the hostname's events from 1. The oldest go first, so there is never a gap. */
+  position: number
+  at: number
+  actor: string
+  kind: string
+  /** JSON. */
+  details: string
+}
+
+export interface RateBucketTable {
+  ca: string
+  limit_name: string
+  bucket_key: string
+  /** See domain/rate-limit.ts. */
+  full_at: number
 }
 
 export interface SecretTable {

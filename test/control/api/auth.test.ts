@@ -97,7 +97,7 @@ describe('rates', () => {
 describe('the parts', () => {
   it('know their token and no other', () => {
     const authenticate = createTokenAuthenticator('secret')
-    expect(authenticate('secret')).toEqual({ id: 'admin' })
+    expect(authenticate('secret')).toEqual({ id: 'admin', name: 'bootstrap token' })
     for (const wrong of ['', 'Secret', 'secre', 'secret ', 'secretsecret']) {
       expect(authenticate(wrong)).toBeUndefined()
     }

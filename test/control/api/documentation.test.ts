@@ -55,6 +55,7 @@ describe('the OpenAPI document', () => {
           (each) => `${each} ${zone}/custom_hostnames/fallback_origin`,
         ),
         ...['GET', 'PATCH', 'DELETE'].map((method) => `${method} ${hostname}`),
+        `GET ${hostname}/events`,
       ].toSorted(),
     )
     for (const { method, path } of operations()) {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { editCustomHostname, type HostnameEdit } from '#control/api/edit-custom-hostname.ts'
 import type { CustomHostname, SslConfig } from '#domain/custom-hostname.ts'
+import { newIssuance } from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { aHostname, anActiveHostname, NOON, withIssuance } from '#test/records.ts'
 
@@ -55,6 +56,30 @@ describe('an edit of a hostname', () => {
       'issued',
       'scheduled',
     ])
+  })
+
+  it.each<[string, Partial<SslConfig>]>([
+    ['a wildcard', { wildcard: true, method: 'txt' }],
+    ['another CA', { certificateAuthority: 'google' }],
+  ])('to %s asks for new certificates, and keeps the present ones meanwhile', (_what, change) => {
+    const record = anActiveHostname()
+    const update = editCustomHostname(
+      record,
+      { ssl: { value: { ...sslOf(record), ...change } } },
+      LATER,
+    )
+    const { chains } = update.record
+    expect(chains.map(({ issuance }) => issuance)).toEqual([newIssuance(LATER), newIssuance(LATER)])
+    expect(chains.map(({ certificate }) => certificate)).toEqual(
+      record.chains.map(({ certificate }) => certificate),
+    )
+    expect(update.removeCertificates).toEqual([])
+  })
+
+  it('to the default CA, written in two ways, asks for nothing', () => {
+    const record = anActiveHostname()
+    const ssl = { value: { ...sslOf(record), certificateAuthority: '' } }
+    expect(edited(record, { ssl }).chains).toEqual(record.chains)
   })
 
   it('keeps the pack and drops settings that were left out', () => {

@@ -79,7 +79,6 @@ describe('ssl', () => {
     [1440, 'without type', '/ssl', withName({ ssl: { method: 'http' } })],
     [1440, 'empty', '/ssl', withName({ ssl: {} })],
     [1434, 'only a CA', '/ssl', withName({ ssl: { certificate_authority: 'google' } })],
-    [1432, 'by TXT', '/ssl/method', withSsl({ method: 'txt' })],
     [1432, 'by e-mail', '/ssl/method', withSsl({ method: 'email' })],
     [1432, 'by an unknown method', '/ssl/method', withSsl({ method: 'carrier-pigeon' })],
     [1433, 'of another type', '/ssl/type', withSsl({ type: 'ev' })],
@@ -90,7 +89,7 @@ describe('ssl', () => {
       withSsl({ certificate_authority: 'x' }),
     ],
     [1449, 'with an unknown bundle method', '/ssl/bundle_method', withSsl({ bundle_method: 'x' })],
-    [1448, 'with a wildcard', '/ssl/wildcard', withSsl({ wildcard: true })],
+    [1448, 'with a wildcard by HTTP', '/ssl/wildcard', withSsl({ wildcard: true })],
     [1434, 'with a wildcard that is no boolean', '/ssl/wildcard', withSsl({ wildcard: 'no' })],
     [
       1434,

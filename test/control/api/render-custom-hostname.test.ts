@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 import { describe, expect, it } from 'vitest'
 
 import { CUSTOM_HOSTNAME } from '#control/api/custom-hostname-schema.ts'
@@ -5,6 +7,7 @@ import { renderCustomHostname } from '#control/api/render-custom-hostname.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Issuance } from '#domain/issuance.ts'
 import { parseHostname } from '#domain/hostname.ts'
+import { anOrderAt } from '#test/fake-issuer.ts'
 import {
   aCertificate,
   aHostname,
@@ -49,6 +52,25 @@ describe('a rendered hostname', () => {
     )
     expect(render(anActiveHostname())).not.toHaveProperty('ownership_verification')
     expect(render(anActiveHostname())).not.toHaveProperty('ownership_verification_http')
+  })
+
+  it('shows TXT records by method txt, one for the name and one for its wildcard', () => {
+    const names = ['app.customer.com', '*.app.customer.com']
+    const withNames = (count: number, wildcard: boolean): CustomHostname => {
+      const order = anOrderAt('local', names.slice(0, count))
+      const record = withIssuance(aHostname(), 'ecdsa', { ...ORDERED, order })
+      return { ...record, ssl: record.ssl && { ...record.ssl, method: 'txt', wildcard } }
+    }
+    const txt_name = '_acme-challenge.app.customer.com'
+    const first = createHash('sha256').update('dns-01-of-app.customer.com.thumb')
+    const txt_value = first.digest('base64url')
+    const { ssl: one } = render(withNames(1, false))
+    expect(one).toMatchObject({ txt_name, txt_value })
+    expect(one?.validation_records).toEqual([{ status: 'pending', txt_name, txt_value }])
+    const { ssl: both } = render(withNames(2, true))
+    expect(both?.validation_records).toMatchObject([{ txt_name, txt_value }, { txt_name }])
+    expect(both?.validation_records?.[1]?.txt_value).not.toBe(txt_value)
+    expect(both).not.toHaveProperty('txt_name')
   })
 
   it('shows the only validation record flattened too, two only in the list', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { applyOutcome, applyOwnership } from '#control/lifecycle/apply.ts'
-import type { StepOutcome } from '#control/lifecycle/issuance-steps.ts'
+import type { StepOutcome } from '#control/lifecycle/step.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
 import { MAX_DCV_ATTEMPTS } from '#domain/validation.ts'
 import {

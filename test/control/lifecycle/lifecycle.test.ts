@@ -94,7 +94,8 @@ describe('the lifecycle', () => {
     const record = newRecord()
     await plane.create(record)
     await plane.until(record.id, hasLooked)
-    expect(plane.answers()).toBe(2)
+    // The ownership token's, and those to http-01 and tls-alpn-01.
+    expect(plane.answers()).toBe(3)
     await requestRemoval({ store: plane.store, clock: systemClock }, record.id)
     plane.publisher.wake()
     await expect.poll(() => plane.store.hostnames.find(record.id)).toBeUndefined()
@@ -182,12 +183,13 @@ describe('the lifecycle', () => {
     const active = await plane.until(record.id, isActive)
     const before = await plane.edgeDirectory.findBinding(record.hostname)
 
+    const now = systemClock.now()
     await plane.store.hostnames.update(record.id, (current) => ({
       record: {
         ...current,
         chains: current.chains.map((chain) =>
           chain.issuance.state === 'issued'
-            ? { ...chain, issuance: { ...chain.issuance, nextAt: systemClock.now() } }
+            ? { ...chain, issuance: { ...chain.issuance, renewAt: now, nextAt: now } }
             : chain,
         ),
       },

@@ -11,6 +11,7 @@ import {
 } from '#directory/directory.ts'
 import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
 import { openSqliteEdgeDirectory } from '#directory/sqlite-edge-directory.ts'
+import { TLS_ALPN_PATH } from '#domain/binding.ts'
 import { withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
@@ -18,7 +19,7 @@ import { systemRandom as random } from '#lib/random.ts'
 import { createSealer } from '#lib/sealing.ts'
 import { openSqlStore } from '#store/sql/open-sql-store.ts'
 import type { Store } from '#store/store.ts'
-import { aHostname, aZone } from '#test/records.ts'
+import { aHostname, anOrder, aZone, withIssuance } from '#test/records.ts'
 import { tempDir } from '#test/temp-dir.ts'
 
 describe('the publisher', () => {
@@ -139,6 +140,32 @@ describe('the publisher', () => {
     expect(await serialOf(record)).toBe(record.deployment.serial)
     expect(await serialOf(broken)).toBe(broken.deployment.serial)
     expect(publisher.isConnected).toBe(true)
+  })
+
+  it('puts the answer to a tls-alpn-01 challenge, keeps it while it is wanted, and removes it', async () => {
+    const record = await create()
+    await expect.poll(() => serialOf(record)).toBe(record.deployment.serial)
+    const proving = (token: string): CustomHostname => {
+      const keyAuthorization = `${token}.thumbprint`
+      const { challenges, ...order } = anOrder({ expiresAt: clock.now() + 60_000 })
+      const own = challenges.map((one) => ({
+        ...one,
+        type: 'tls-alpn-01' as const,
+        keyAuthorization,
+      }))
+      const times = { since: 0, nextAt: 0, failures: 0 }
+      const open = { ...order, challenges: own }
+      return withIssuance(record, 'ecdsa', { state: 'validating', order: open, ...times })
+    }
+    const shown = async (): Promise<string | undefined> =>
+      (await edge.findAnswer(record.hostname, TLS_ALPN_PATH, clock.now()))?.body
+    await publisher.putAnswers(proving('one'))
+    expect(await shown()).toBe('one.thumbprint')
+    await publisher.putAnswers(proving('two'))
+    await publisher.removeAnswers(proving('one'), proving('two'))
+    expect(await shown()).toBe('two.thumbprint')
+    await publisher.removeAnswers(proving('two'), record)
+    expect(await shown()).toBeUndefined()
   })
 
   it('sweeps names that the store does not know any more', async () => {

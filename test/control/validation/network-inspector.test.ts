@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
-import { createStubResolver } from '#control/dns/stub-resolver.ts'
 import type { Resolver } from '#control/dns/resolver.ts'
 import type { Inspector, OwnershipQuestion } from '#control/lifecycle/inspector.ts'
 import { createNetworkInspector } from '#control/validation/network-inspector.ts'
@@ -11,6 +10,7 @@ import { systemClock, type Clock } from '#lib/clock.ts'
 import { startDnsServer, type DnsServer } from '#test/dns-server.ts'
 import { fakeClock } from '#test/fake-clock.ts'
 import { startWellKnownServer, type WellKnownServer } from '#test/well-known-server.ts'
+import { testResolver } from '#test/test-resolver.ts'
 
 const never = new AbortController().signal
 const TOKEN = '5cc07c04-ea62-4a5a-95f0-419334a875a4'
@@ -37,7 +37,7 @@ beforeAll(async () => {
     'othercustomers.saas.test': { A: ['127.0.0.9'] },
     'quiet.test': 'silent',
   })
-  resolver = createStubResolver({ servers: [dns.address], timeoutMs: 50, tries: 1 })
+  resolver = testResolver({ servers: [dns.address] })
   server = await startWellKnownServer((request, response) => {
     const body = answers.get(request.url ?? '')
     response.statusCode = body === undefined ? 404 : 200

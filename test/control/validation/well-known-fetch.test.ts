@@ -5,7 +5,6 @@ import type { RequestListener } from 'node:http'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { createStubResolver } from '#control/dns/stub-resolver.ts'
 import type { Resolver } from '#control/dns/resolver.ts'
 import {
   createWellKnownFetch,
@@ -18,6 +17,7 @@ import { makeDevCertificates } from '#test/dev-certs.ts'
 import { startDnsServer, type DnsServer } from '#test/dns-server.ts'
 import { fakeClock } from '#test/fake-clock.ts'
 import { startWellKnownServer, type WellKnownServer } from '#test/well-known-server.ts'
+import { testResolver } from '#test/test-resolver.ts'
 
 const never = new AbortController().signal
 const hasIpv6 = Object.values(networkInterfaces())
@@ -42,7 +42,7 @@ beforeAll(async () => {
     'broken.test': 'servfail',
     'quiet.test': 'silent',
   })
-  resolver = createStubResolver({ servers: [dns.address], timeoutMs: 50, tries: 1 })
+  resolver = testResolver({ servers: [dns.address] })
   server = await startWellKnownServer(answer)
 })
 

@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
-import type { WellKnownAnswer } from '#domain/binding.ts'
+import { TLS_ALPN_PATH, type WellKnownAnswer } from '#domain/binding.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
 import { BindingCache } from '#edge/bindings.ts'
 import type { Exchange } from '#edge/exchange.ts'
@@ -11,6 +11,7 @@ import { resolveHttpLimits } from '#edge/http-limits.ts'
 import { PlainListener } from '#edge/plain/plain-listener.ts'
 import { createPlainRules } from '#edge/plain/plain-rules.ts'
 import type { OwnAnswer } from '#edge/proxy/answer-recorder.ts'
+import { Sightings } from '#edge/sightings.ts'
 import { systemClock as clock } from '#lib/clock.ts'
 import { silentLogger as logger } from '#lib/log.ts'
 import { MetricFamily } from '#lib/metrics.ts'
@@ -38,6 +39,7 @@ let httpsPort = 443
 const answers = new MetricFamily<'kind'>()
 const proxied: Exchange[] = []
 const recorded: (OwnAnswer & { path: string })[] = []
+const sightings = new Sightings({ clock, dropped: { value: 0 } })
 const end = new AbortController()
 let drain: () => Promise<void>
 
@@ -57,6 +59,7 @@ beforeAll(async () => {
     clock,
     random,
     answers,
+    sightings,
     record: (exchange, answer) => recorded.push({ path: exchange.path, ...answer }),
     httpsPort: () => httpsPort,
     next: note,
@@ -112,13 +115,19 @@ interface Request {
   path?: string
   method?: string
   accept?: string
+  userAgent?: string
   body?: string
 }
 
-function send({ host, path = '/', method = 'GET', accept = '', body = '' }: Request) {
+function send({ host, path = '/', method = 'GET', body = '', ...rest }: Request) {
+  const { accept, userAgent } = rest
   return new Promise<Answer>((resolve, reject) => {
     const { port } = listener.address
-    const headers = { host, ...(accept && { accept }) }
+    const headers = {
+      host,
+      ...(accept && { accept }),
+      ...(userAgent && { 'user-agent': userAgent }),
+    }
     const request = httpRequest({ port, host: '127.0.0.1', path, method, headers }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -158,6 +167,24 @@ describe('a challenge', () => {
     expect(proxied).toEqual([])
   })
 
+  it('is told of as fetched, with its client, and nothing else is', async () => {
+    const path = '/.well-known/acme-challenge/told'
+    const ownership = '/.well-known/cf-custom-hostname-challenge/0002'
+    directory.answers.push(answer({ path, body: 'told.t' }), answer({ path: ownership }))
+    const before = sightings.recent()?.length ?? 0
+    await send({ host: NAME, path: ownership })
+    await send({ host: NAME, path: `${path}-not` })
+    for (let i = 0; i < 2; i++) await send({ host: NAME, path, userAgent: 'A CA/1' })
+    expect(sightings.recent()?.slice(before)).toMatchObject([
+      {
+        kind: 'challenge-fetched',
+        name: NAME,
+        hostnameId: `id-of-${NAME}`,
+        detail: 'http-01 by 127.0.0.1, A CA/1',
+      },
+    ])
+  })
+
   it('is answered while the hostname is not ready yet, and never redirected', async () => {
     const hostname = parseHostname('waiting.test', { allowReservedTlds: true })
     const path = '/.well-known/cf-custom-hostname-challenge/0001'
@@ -181,6 +208,29 @@ describe('a challenge', () => {
   it('with a path that is too long is not looked up', async () => {
     const path = `/.well-known/acme-challenge/${'a'.repeat(600)}`
     expect(await send({ host: NAME, path })).toMatchObject({ status: 404 })
+  })
+
+  it('of tls-alpn-01 is not to be had by any request', async () => {
+    directory.answers.push(answer({ path: TLS_ALPN_PATH, body: 'secret.thumbprint' }))
+    const paths = [
+      TLS_ALPN_PATH,
+      `/${TLS_ALPN_PATH}`,
+      'acme-tls/1',
+      '*',
+      `http://${NAME}:acme-tls/1`,
+    ]
+    const below = ['', '/..', '/../..'].map(
+      (up) => `/.well-known/acme-challenge${up}/${TLS_ALPN_PATH}`,
+    )
+    for (const target of [...paths, ...below, `http://${NAME}/${TLS_ALPN_PATH}`]) {
+      using client = await rawClient(listener.address.port)
+      client.send(`GET ${target} HTTP/1.1\r\nHost: ${NAME}\r\nConnection: close\r\n\r\n`)
+      await client.closed
+      const received = client.received().toString()
+      expect(received).toMatch(/^HTTP\/1\.1 (400|404|308|299) /)
+      expect(received).not.toContain('secret')
+    }
+    proxied.length = 0
   })
 
   it('while the directory is away gets a 503, which validators try again', async () => {

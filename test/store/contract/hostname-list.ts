@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
-import type { Issuance } from '#domain/issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS, type Issuance } from '#domain/issuance.ts'
 import { hostnameStatus, sslStatus, type SslStatus } from '#domain/status.ts'
 import type { HostnameFilter, Page, Store } from '#store/store.ts'
 import { aHostname, anActiveHostname, anOrder, aZone, NOON } from '#test/records.ts'
@@ -209,7 +209,13 @@ const records: fc.Arbitrary<CustomHostname> = fc
       { state: 'deleted', since: NOON, errors: [] },
     ),
     appliedSerial: fc.integer({ min: 0, max: 3 }),
-    removal: fc.constantFrom(undefined, { requestedAt: NOON, serial: 3 }),
+    removal: fc.option(
+      fc.record({
+        requestedAt: instant.map((at) => at - DEPLOYMENT_DEADLINE_MS),
+        serial: fc.constant(3),
+      }),
+      { nil: undefined },
+    ),
   })
   .map(({ chains: [ecdsa, rsa], ownership, appliedSerial, removal }) => {
     const deployment = { serial: 3, published: undefined, appliedSerial }

@@ -49,6 +49,22 @@ export function hostnamesContract(open: OpenStore): void {
       expect(await opened.store.outbox.list(10)).toEqual([row])
     })
 
+    it('tell whether there is one below a name, in a zone', async () => {
+      await using opened = await openWithZone(open)
+      const { hostnames, zones } = opened.store
+      await zones.create(aZone({ id: 'f'.repeat(32), name: 'other.com' }))
+      const record = aHostname({ hostname: parseHostname('shop-1.eu.tenant.com') })
+      await hostnames.create(record)
+      const isAbove = (name: string, zoneId = aZone().id): Promise<boolean> =>
+        hostnames.hasNameBelow(zoneId, parseHostname(name, { allowReservedTlds: true }))
+      for (const name of ['eu.tenant.com', 'tenant.com']) expect(await isAbove(name)).toBe(true)
+      for (const name of ['shop-1.eu.tenant.com', 'nant.com', 'shop.eu.tenant.com', 'u.tenant.com'])
+        expect(await isAbove(name)).toBe(false)
+      expect(await isAbove('tenant.com', 'f'.repeat(32))).toBe(false)
+      await hostnames.remove(record.id)
+      expect(await isAbove('tenant.com')).toBe(false)
+    })
+
     it('refuse a name that the zone has, and leave no outbox row behind', async () => {
       await using opened = await openWithZone(open)
       const { hostnames, outbox } = opened.store

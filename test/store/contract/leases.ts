@@ -49,6 +49,16 @@ export function leasesContract(open: OpenStore): void {
       expect(await claimDue(store, NOON + LEASE)).toEqual([record.id])
     })
 
+    it('know how many hostnames have a certificate that ends by an instant', async () => {
+      await using opened = await openWithZone(open)
+      const { hostnames } = opened.store
+      const record = anActiveHostname()
+      await createAll(opened.store, [record, anActiveHostname(), aHostname()])
+      const ends = record.chains.map(({ certificate }) => certificate?.notAfter ?? 0)
+      expect(await hostnames.countExpiringBy(Math.min(...ends) - 1)).toBe(0)
+      expect(await hostnames.countExpiringBy(Math.min(...ends))).toBe(2)
+    })
+
     it('can be had for one record, due or not', async () => {
       await using opened = await openWithZone(open)
       const { hostnames } = opened.store

@@ -1,32 +1,36 @@
 import { join } from 'node:path'
 
-import { sql } from 'kysely'
+import { sql, type Kysely, type SelectQueryBuilder } from 'kysely'
 import { describe, expect, it } from 'vitest'
 
 import { createSealer } from '#lib/sealing.ts'
 import { selectIdsOfPage } from '#store/sql/hostname-list.ts'
+import { selectNameBelow } from '#store/sql/hostname-store.ts'
 import { createSqlStore } from '#store/sql/open-sql-store.ts'
+import type { Schema } from '#store/sql/schema.ts'
 import { openSqliteDatabase } from '#store/sql/sqlite/sqlite-database.ts'
 import type { HostnameFilter, Page } from '#store/store.ts'
 import { aZone, NOON } from '#test/records.ts'
 import { tempDir } from '#test/temp-dir.ts'
 
-/** What SQLite says of how it finds a page of a list, in a database that was made just now. */
-async function planOf(filter: HostnameFilter, page: Partial<Page> = {}): Promise<string> {
+/** What SQLite says of how it runs a query, in a database that was made just now. */
+async function explain(
+  select: (db: Kysely<Schema>) => Pick<SelectQueryBuilder<Schema, never, unknown>, 'explain'>,
+): Promise<string> {
   using dir = tempDir()
   const database = openSqliteDatabase(join(dir.path, 'custos.db'))
   const sealer = createSealer([new Uint8Array(32)])
   await using _store = await createSqlStore(database, { sealer })
-  const query = {
-    zoneId: aZone().id,
-    filter,
-    page: { page: 1, perPage: 50, ...page },
-    now: NOON,
-  }
   const steps = await database.read((db) =>
-    selectIdsOfPage(db, query).explain<{ detail: string }>(undefined, sql`query plan`),
+    select(db).explain<{ detail: string }>(undefined, sql`query plan`),
   )
   return steps.map(({ detail }) => detail).join('; ')
+}
+
+function planOf(filter: HostnameFilter, page: Partial<Page> = {}): Promise<string> {
+  const zoneId = aZone().id
+  const query = { zoneId, filter, page: { page: 1, perPage: 50, ...page }, now: NOON }
+  return explain((db) => selectIdsOfPage(db, query))
 }
 
 describe('a list of a million hostnames', () => {
@@ -54,5 +58,14 @@ describe('a list of a million hostnames', () => {
     const byName = await planOf({}, { order: 'hostname' })
     expect(byName).toContain('INDEX custom_hostnames_name (zone_id=?)')
     expect(byName).toContain('TEMP B-TREE FOR LAST TERM')
+  })
+})
+
+describe('the names below a name', () => {
+  it('are found by one step into an index', async () => {
+    const query = { zoneId: aZone().id, name: 'com.customer' }
+    expect(await explain((db) => selectNameBelow(db, query))).toContain(
+      'custom_hostnames_by_reversed_name (zone_id=? AND reversed_name>? AND reversed_name<?)',
+    )
   })
 })

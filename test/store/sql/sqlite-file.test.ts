@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 import { describe, expect, it } from 'vitest'
 
+import { parseHostname } from '#domain/hostname.ts'
 import { createLogger } from '#lib/log.ts'
 import { createSealer } from '#lib/sealing.ts'
 import { migrations } from '#store/sql/migrations/migrations.ts'
@@ -168,6 +169,22 @@ describe('the SQLite file', () => {
     expect(rows.map((row) => ({ ...row }))).toEqual(
       migrations.map(({ name }, index) => ({ version: index + 1, name })),
     )
+  })
+
+  it('finds names below a name after migrating from before there was an index for it', async () => {
+    using dir = tempDir()
+    const path = join(dir.path, 'custos.db')
+    const before = await open(path)
+    await before.zones.create(aZone())
+    await before.hostnames.create(aHostname({ hostname: parseHostname('app.tenant.com') }))
+    await before.close()
+    const db = new DatabaseSync(path)
+    db.exec('DROP INDEX custom_hostnames_by_reversed_name')
+    db.exec('ALTER TABLE custom_hostnames DROP COLUMN reversed_name')
+    db.exec(`DELETE FROM schema_history WHERE name = 'names-below'`)
+    db.close()
+    await using after = await open(path)
+    expect(await after.hostnames.hasNameBelow(aZone().id, parseHostname('tenant.com'))).toBe(true)
   })
 })
 

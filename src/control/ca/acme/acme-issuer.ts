@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
-import type { Order, OrderChallenge, RenewalInfo } from '#domain/issuance.ts'
+import type { Order, OrderChallenge } from '#domain/issuance.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { SecretStore } from '#store/store.ts'
@@ -13,6 +13,7 @@ import {
   type Issuer,
   type OrderProgress,
   type OrderRequest,
+  type RenewalAnswer,
 } from '../issuer.ts'
 import type { ExternalAccount } from './account-key.ts'
 import { AcmeClient } from './acme-client.ts'
@@ -102,7 +103,7 @@ class AcmeCa implements AcmeIssuer {
     return caaIdentitiesOf(directoryUrl, meta.caaIdentities)
   }
 
-  findRenewalInfo(chain: Chain, signal: AbortSignal): Promise<RenewalInfo | undefined> {
+  findRenewalInfo(chain: Chain, signal: AbortSignal): Promise<RenewalAnswer | undefined> {
     const { clock } = this.#options
     return fetchRenewalInfo({ client: this.#client, chain, now: clock.now() }, signal)
   }

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { Chain } from '#domain/certificate.ts'
 import type { RenewalInfo } from '#domain/issuance.ts'
 
-import { IssuerError } from '../issuer.ts'
+import { IssuerError, type RenewalAnswer } from '../issuer.ts'
 import type { AcmeClient } from './acme-client.ts'
 import { readObject } from './acme-objects.ts'
 import { readRetryAfter } from './acme-problem.ts'
@@ -35,7 +35,7 @@ const CHECK_MS = 6 * 3_600_000
 export async function fetchRenewalInfo(
   { client, chain, now }: { client: AcmeClient; chain: Chain; now: number },
   signal: AbortSignal,
-): Promise<RenewalInfo | undefined> {
+): Promise<RenewalAnswer | undefined> {
   const { renewalInfo } = await client.getDirectory(signal)
   const id = renderCertificateId(chain.leaf)
   if (renewalInfo === undefined || id === undefined) return undefined
@@ -46,8 +46,8 @@ export async function fetchRenewalInfo(
   const found = readObject(response, { schema: renewalInfoSchema, what })
   const { suggestedWindow: window, explanationURL: explanationUrl } = found
   checkWindow(window, new X509Certificate(chain.leaf))
-  const checkAt = now + Math.max(MINUTE_MS, readRetryAfter(response, now) ?? CHECK_MS)
-  return { window, checkAt, ...(explanationUrl !== undefined && { explanationUrl }) }
+  const retryAfterMs = Math.max(MINUTE_MS, readRetryAfter(response, now) ?? CHECK_MS)
+  return { window, retryAfterMs, ...(explanationUrl !== undefined && { explanationUrl }) }
 }
 
 function withoutRefusal(error: unknown): undefined {

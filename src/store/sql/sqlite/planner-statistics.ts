@@ -10,6 +10,7 @@ const STATISTICS: readonly [table: string, index: string, statistics: string][] 
   ['custom_hostnames', 'sqlite_autoindex_custom_hostnames_1', '1000000 1'],
   ['custom_hostnames', 'custom_hostnames_name', '1000000 100000 1 1'],
   ['custom_hostnames', 'custom_hostnames_by_name', '1000000 2 1'],
+  ['custom_hostnames', 'custom_hostnames_by_reversed_name', '1000000 100000 1'],
   ['custom_hostnames', 'custom_hostnames_due', '1000000 1 1'],
   ['custom_hostnames', 'custom_hostnames_undeployed', '1000 1 1'],
   ['custom_hostnames', 'custom_hostnames_by_status', '1000000 100000 10000 1 1'],
@@ -17,6 +18,9 @@ const STATISTICS: readonly [table: string, index: string, statistics: string][] 
   ['custom_hostnames', 'custom_hostnames_list', '1000000 100000 1 1 1 1 1 1 1 1 1 1'],
   ['certificates', 'sqlite_autoindex_certificates_1', '2000000 1'],
   ['certificates', 'certificates_by_hostname', '2000000 2 1 1'],
+  ['rate_buckets', 'sqlite_autoindex_rate_buckets_1', '100000 50000 10000 1'],
+  ['rate_buckets', 'rate_buckets_full', '100000 1'],
+  ['timeline', 'sqlite_autoindex_timeline_1', '50000000 50 1'],
 ]
 
 /** Writes them where they differ. Other connections read them when they next read the schema. */

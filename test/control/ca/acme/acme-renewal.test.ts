@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import type { AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
 import { renderCertificateId } from '#control/ca/acme/certificate-id.ts'
+import type { RenewalAnswer } from '#control/ca/issuer.ts'
 import type { Chain } from '#domain/certificate.ts'
 import type { Order, RenewalInfo } from '#domain/issuance.ts'
 import { fakeClock, type FakeClock } from '#test/fake-clock.ts'
@@ -68,7 +69,7 @@ function informing(
   return () => ({ status: 200, headers, body: JSON.stringify({ suggestedWindow, ...more }) })
 }
 
-const find = (): Promise<RenewalInfo | undefined> => issuer.findRenewalInfo(chain, NEVER)
+const find = (): Promise<RenewalAnswer | undefined> => issuer.findRenewalInfo(chain, NEVER)
 
 describe('renewal information', () => {
   it('is the CA’s window, with its reason, to be asked for again when the CA says', async () => {
@@ -81,7 +82,7 @@ describe('renewal information', () => {
     }
     expect(await find()).toEqual({
       window,
-      checkAt: clock.now() + 2 * HOUR_MS,
+      retryAfterMs: 2 * HOUR_MS,
       explanationUrl: 'https://ca.test/why',
     })
     expect(asked).toEqual([renderCertificateId(chain.leaf)])
@@ -96,7 +97,7 @@ describe('renewal information', () => {
   ])('is asked for again after a while that is bounded: Retry-After %s', async (value, ms) => {
     const headers = value === undefined ? {} : { 'retry-after': value }
     ca.renewalInfo = informing(windowOf(24, 48), { headers })
-    expect(await find()).toHaveProperty('checkAt', clock.now() + ms)
+    expect(await find()).toHaveProperty('retryAfterMs', ms)
   })
 
   it.each(['http://ca.test/', 'javascript:alert(1)', `https://ca.test/${'x'.repeat(500)}`, 7])(

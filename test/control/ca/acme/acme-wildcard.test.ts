@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
-
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
 import type { AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
+import { txtNameOf, txtValueOf } from '#control/ca/key-authorization.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Order, OrderChallenge } from '#domain/issuance.ts'
@@ -41,13 +40,11 @@ function openWildcard(hostname: Hostname): Promise<Order> {
   return issuer.openOrder({ hostname, wildcard: true, keyAlgorithm: 'ecdsa' }, NEVER)
 }
 
-/** What a dns-01 challenge wants to see (RFC 8555 section 8.4). */
-function txtOf({ keyAuthorization }: OrderChallenge): string {
-  return createHash('sha256').update(keyAuthorization).digest('base64url')
-}
-
 const publish = (hostname: Hostname, challenges: readonly OrderChallenge[]): Promise<void> =>
-  pebble.setTxt(`_acme-challenge.${hostname}`, challenges.map(txtOf))
+  pebble.setTxt(
+    txtNameOf(hostname),
+    challenges.map(({ keyAuthorization }) => txtValueOf(keyAuthorization)),
+  )
 
 it('proves a name and its wildcard by two TXT records, and covers both', async () => {
   const hostname = newHostname()

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { MAX_CNAME_HOPS, type Resolver } from '#control/dns/resolver.ts'
-import { createStubResolver } from '#control/dns/stub-resolver.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
 import { startDnsServer, type DnsRecords, type DnsServer } from '#test/dns-server.ts'
+import { testResolver } from '#test/test-resolver.ts'
 
 const never = new AbortController().signal
 const name = (text: string): Hostname => parseHostname(text, { allowReservedTlds: true })
@@ -28,7 +28,7 @@ beforeAll(async () => {
     'self.test': { CNAME: 'self.test' },
     ...endlessChain(),
   })
-  resolver = createStubResolver({ servers: [server.address], timeoutMs: 50, tries: 1 })
+  resolver = testResolver({ servers: [server.address] })
 })
 
 afterAll(() => server.close())
@@ -82,6 +82,13 @@ describe('looking up addresses', () => {
     expect(server.questions.slice(before)).toEqual([])
   })
 
+  it('answers so for an alias that leads there', async () => {
+    server.set('inward.test', { CNAME: 'demo.localhost' })
+    const loopback = await resolver.resolveAddresses(name('inward.test'), never)
+    expect(loopback).toMatchObject({ values: [{ address: '::1' }, { address: '127.0.0.1' }] })
+    expect(server.questions.filter((question) => question.endsWith('localhost'))).toEqual([])
+  })
+
   it('rejects with the reason of an aborted signal, before and during the look-up', async () => {
     const reason = new Error('stopped')
     const early = resolver.resolveAddresses(name('four.test'), AbortSignal.abort(reason))
@@ -95,7 +102,7 @@ describe('looking up addresses', () => {
   it('says servfail when no server listens', async () => {
     const gone = await startDnsServer()
     await gone.close()
-    const orphan = createStubResolver({ servers: [gone.address], timeoutMs: 50, tries: 1 })
+    const orphan = testResolver({ servers: [gone.address] })
     const { outcome } = await orphan.resolveAddresses(name('four.test'), never)
     expect(['servfail', 'timeout']).toContain(outcome)
   })

@@ -1,0 +1,24 @@
+import { HostnameError, parseHostname } from '#domain/hostname.ts'
+import { OPERATOR_ORIGINS, OriginError, parseOrigin } from '#domain/origin.ts'
+import { FormError } from '#lib/form-error.ts'
+
+/** The operator's own names need no public suffix; tenants' names do. */
+export function parseOperatorHostname(text: string): string {
+  return inForm(() => parseHostname(text, { allowReservedTlds: true }))
+}
+
+/** Kept as written: it is parsed again where it is used. */
+export function parseOperatorOrigin(text: string): string {
+  inForm(() => parseOrigin(text, OPERATOR_ORIGINS))
+  return text
+}
+
+/** The domain's own rules, told as those of a setting. */
+export function inForm<Value>(parse: () => Value): Value {
+  try {
+    return parse()
+  } catch (error) {
+    const isForm = error instanceof HostnameError || error instanceof OriginError
+    throw isForm ? new FormError(error.message, { cause: error }) : error
+  }
+}

@@ -1,0 +1,57 @@
+import type { Metrics } from '#lib/metrics.ts'
+
+import { IssuerError, type Issuer } from './issuer.ts'
+
+export type MeasureIssuer = (issuer: Issuer) => Issuer
+
+/**
+ * Counts what every CA is asked and what it answers: few label values, whatever is asked for.
+ * `outcome` is `ok` or the kind of an `IssuerError`; `failed` is a fault of our own.
+ */
+export function createIssuerMeter(metrics: Metrics): MeasureIssuer {
+  const calls = metrics.counter({
+    name: 'custos_ca_calls_total',
+    help: 'Steps taken with a CA, by what came of them',
+    labelNames: ['ca', 'step', 'outcome'],
+  })
+  const issued = metrics.counter({
+    name: 'custos_ca_certificates_total',
+    help: 'Certificates that a CA issued',
+    labelNames: ['ca'],
+  })
+  return (issuer) => {
+    const ca = issuer.name
+    const counted = async <Value>(step: string, call: Promise<Value>): Promise<Value> => {
+      try {
+        const value = await call
+        calls.cell({ ca, step, outcome: 'ok' }).value += 1
+        return value
+      } catch (error) {
+        const outcome = error instanceof IssuerError ? error.kind : 'failed'
+        calls.cell({ ca, step, outcome }).value += 1
+        throw error
+      }
+    }
+    return {
+      name: ca,
+      title: issuer.title,
+      apiName: issuer.apiName,
+      get hasRenewalInfo() {
+        return issuer.hasRenewalInfo
+      },
+      listCaaIdentities: (signal) => issuer.listCaaIdentities(signal),
+      openOrder: (request, signal) => counted('order', issuer.openOrder(request, signal)),
+      beginValidation: (order, challenges, signal) =>
+        counted('validate', issuer.beginValidation(order, challenges, signal)),
+      checkOrder: (order, signal) => counted('check', issuer.checkOrder(order, signal)),
+      async finalize(order, csr, signal) {
+        const progress = await counted('finalize', issuer.finalize(order, csr, signal))
+        if (progress.state === 'valid') issued.cell({ ca }).value += 1
+        return progress
+      },
+      findRenewalInfo: (chain, signal) =>
+        counted('renewal-info', issuer.findRenewalInfo(chain, signal)),
+      revoke: (chain, signal) => counted('revoke', issuer.revoke(chain, signal)),
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { ChallengeType, OrderChallenge } from '#domain/issuance.ts'
+import { validationDelayMs } from '#domain/validation.ts'
+
+import type { Issuer } from '../ca/issuer.ts'
+import { hasAlternative } from './order-step.ts'
+import { orderDelayMs } from './retry-delays.ts'
+import {
+  event,
+  priorityOf,
+  type StateOf,
+  type Step,
+  type StepDependencies,
+  type StepOutcome,
+} from './step.ts'
+
+/** For one look at one challenge: what takes longer is looked at again soon. */
+const LOOK_MS = 6_000
+
+/**
+ * Plays the CA before the CA is asked: looks whether CAA permits it and whether it would see one of the
+ * challenges of each name. A name that would fail costs the CA nothing, and us none of its limits.
+ */
+export async function prove(
+  issuance: StateOf<'ordered'>,
+  context: { step: Step; issuer: Issuer },
+  deps: StepDependencies,
+): Promise<StepOutcome> {
+  const { step, issuer } = context
+  const { order } = issuance
+  if (order.expiresAt <= deps.clock.now()) return event({ type: 'order-expired' })
+  await deps.putAnswers(step.record)
+  const forbidden = await findProhibition(issuance, context, deps)
+  if (forbidden) return forbidden
+  const found = await chooseChallenges(order.challenges, step, deps)
+  if ('problem' in found) return event({ type: 'not-ready', problem: found.problem })
+  const { hostname } = step.record
+  const priority = priorityOf(step)
+  const grant = await deps.budget.mayValidate({ ca: order.ca, hostname, priority })
+  if (!grant.granted) {
+    return event({ type: 'deferred', problem: grant.sentence, retryAt: grant.askAgainAt })
+  }
+  await issuer.beginValidation(order, found.challenges, step.signal)
+  const via = found.challenges[0]?.type
+  return event({ type: 'validation-begun', ...(via && { via }) })
+}
+
+/** An authorization of before is used again: the CA must say so of the order. */
+export async function confirm(
+  { order, failures }: StateOf<'ordered'>,
+  { step, issuer }: { step: Step; issuer: Issuer },
+  { clock, random }: StepDependencies,
+): Promise<StepOutcome | 'authorized'> {
+  const progress = await issuer.checkOrder(order, step.signal)
+  if (progress.state === 'ready') return 'authorized'
+  const problem =
+    progress.state === 'invalid' ? progress.problem : 'The CA wants the name proved again.'
+  const retryAt = clock.now() + orderDelayMs(failures, random)
+  return event({ type: 'failed', problem, retryAt })
+}
+
+async function findProhibition(
+  { order, attempts }: StateOf<'ordered'>,
+  { step, issuer }: { step: Step; issuer: Issuer },
+  deps: StepDependencies,
+): Promise<StepOutcome | undefined> {
+  const { record, signal } = step
+  const caaIdentities = await issuer.listCaaIdentities(signal)
+  const wildcard = record.ssl?.wildcard ?? false
+  const question = { hostname: record.hostname, wildcard, caaIdentities }
+  const permission = await deps.inspector.inspectPermission(question, signal)
+  if (permission.isPermitted) return undefined
+  const { problem, reason } = permission
+  // The records may permit another CA: it is asked next.
+  if (reason === 'caa' && hasAlternative(order.ca, step, deps)) {
+    const retryAt = deps.clock.now() + validationDelayMs(attempts)
+    return event({ type: 'failed', problem, retryAt, avoid: order.ca })
+  }
+  return event({ type: 'not-ready', problem })
+}
+
+type Chosen = { challenges: OrderChallenge[] } | { problem: string }
+
+/** One challenge of each name, that the CA would see. */
+async function chooseChallenges(
+  offered: readonly OrderChallenge[],
+  step: Step,
+  deps: StepDependencies,
+): Promise<Chosen> {
+  const byName = Map.groupBy(offered, ({ identifier, wildcard = false }) =>
+    wildcard ? `*.${identifier}` : identifier,
+  )
+  const challenges: OrderChallenge[] = []
+  for (const choice of byName.values()) {
+    const found = await chooseOne(inOrderOf(step.record, choice), step, deps)
+    if ('problem' in found) return found
+    challenges.push(found)
+  }
+  return { challenges }
+}
+
+/**
+ * The customer's own way first. The others are looked at only where that one does not work: the edges
+ * answer them all, so a name that points here is proved whatever was chosen (spec sections 2.5, 3.1).
+ */
+async function chooseOne(
+  [first, ...others]: readonly OrderChallenge[],
+  step: Step,
+  deps: StepDependencies,
+): Promise<OrderChallenge | { problem: string }> {
+  if (!first) return { problem: 'The CA offers no way to prove this name that Custos knows.' }
+  const problem = await look(first, step, deps)
+  if (problem === undefined) return first
+  const problems = await Promise.all(others.map((other) => look(other, step, deps)))
+  const ready = others[problems.indexOf(undefined)]
+  return ready ?? { problem }
+}
+
+/** @returns what is missing; undefined where nothing is */
+async function look(
+  challenge: OrderChallenge,
+  { signal }: Step,
+  { inspector, clock }: StepDependencies,
+): Promise<string | undefined> {
+  const patience = new AbortController()
+  const timer = clock.after(LOOK_MS, () => patience.abort())
+  const either = AbortSignal.any([signal, patience.signal])
+  try {
+    const finding = await inspector.inspectChallenge(challenge, either)
+    return finding.isReady ? undefined : finding.problem
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!patience.signal.aborted) throw error
+    return `${challenge.identifier} did not answer in time.`
+  } finally {
+    timer.cancel()
+  }
+}
+
+const BY_METHOD = {
+  http: ['http-01', 'dns-01', 'tls-alpn-01'],
+  txt: ['dns-01', 'http-01', 'tls-alpn-01'],
+} as const satisfies Record<'http' | 'txt', readonly ChallengeType[]>
+
+function inOrderOf(
+  { ssl }: CustomHostname,
+  challenges: readonly OrderChallenge[],
+): OrderChallenge[] {
+  const order: readonly ChallengeType[] = BY_METHOD[ssl?.method ?? 'http']
+  return challenges.toSorted((a, b) => order.indexOf(a.type) - order.indexOf(b.type))
+}

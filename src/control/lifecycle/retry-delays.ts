@@ -1,0 +1,17 @@
+import { backoffMs } from '#lib/backoff.ts'
+import type { Random } from '#lib/random.ts'
+
+/** Retry of an order that failed: a minute, then longer, at most four hours. */
+const ORDER_BACKOFF = { firstMs: 60_000, maxMs: 4 * 3_600_000, factor: 3 }
+/** Retry while the CA is away. */
+const OUTAGE_BACKOFF = { firstMs: 5_000, maxMs: 15 * 60_000 }
+
+/** @param failures orders that failed before this one */
+export function orderDelayMs(failures: number, random: Random): number {
+  return backoffMs(failures + 1, random.fraction(), ORDER_BACKOFF)
+}
+
+/** @param failures orders that failed before this one */
+export function outageDelayMs(failures: number, random: Random): number {
+  return backoffMs(failures + 1, random.fraction(), OUTAGE_BACKOFF)
+}

@@ -1,0 +1,62 @@
+import type { Certificate } from '#domain/certificate.ts'
+import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
+import type { Issuance, IssuanceEvent, ManagedChain } from '#domain/issuance.ts'
+import type { Clock } from '#lib/clock.ts'
+import type { Random } from '#lib/random.ts'
+import type { Sealer } from '#lib/sealing.ts'
+
+import type { Issuers } from '../ca/issuers.ts'
+import type { Budget, Priority } from './budget.ts'
+import type { Inspector } from './inspector.ts'
+import type { KeyMaker } from './key-maker.ts'
+import type { Outages } from './outages.ts'
+
+/**
+ * What one step of one chain found. Nothing is written by the step itself: the outcome is applied to
+ * the newest record (`applyOutcome`), so every step may be cut off at any point and repeated.
+ */
+export type StepOutcome =
+  | { kind: 'event'; event: IssuanceEvent }
+  | { kind: 'signed'; certificate: Certificate; renewAt: number; checkAt?: number }
+
+export interface StepDependencies {
+  issuers: Issuers
+  budget: Budget
+  outages: Outages
+  inspector: Inspector
+  keyMaker: KeyMaker
+  sealer: Sealer
+  clock: Clock
+  random: Random
+  /** Makes the edges answer the record's challenges. */
+  putAnswers(record: CustomHostname): Promise<void>
+  findCertificate(id: string): Promise<Certificate | undefined>
+}
+
+export interface Step {
+  record: CustomHostname
+  chain: ManagedChain
+  signal: AbortSignal
+}
+
+export type StateOf<State extends Issuance['state']> = Extract<Issuance, { state: State }>
+
+export function event(event: IssuanceEvent): StepOutcome {
+  return { kind: 'event', event }
+}
+
+/** All names of the certificate, the hostname first. */
+export function namesOf({ hostname, ssl }: CustomHostname): string[] {
+  return ssl?.wildcard ? [hostname, `*.${hostname}`] : [hostname]
+}
+
+/** Whether another certificate takes over from one that is served. */
+export function isRenewal({ record, chain }: Step): boolean {
+  return chainOf(record, chain.keyAlgorithm)?.certificate !== undefined
+}
+
+export function priorityOf(step: Step): Priority {
+  if (isRenewal(step)) return 'expiring'
+  const { issuance } = step.chain
+  return 'failures' in issuance && issuance.failures > 0 ? 'retry' : 'new'
+}

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+
+import { IssuerError, type Issuer, type RenewalAnswer } from '#control/ca/issuer.ts'
+import type { Certificate } from '#domain/certificate.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { Issuance } from '#domain/issuance.ts'
+import { fakeIssuer, type FakeIssuer } from '#test/fake-issuer.ts'
+import { aCertificate, aHostname, NOON } from '#test/records.ts'
+import { stepsWith, type Steps } from '#test/steps.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+const record = aHostname()
+const certificate: Certificate = { ...aCertificate(record, 'ecdsa'), ca: 'one' }
+const served: Partial<CustomHostname> = {
+  chains: record.chains.map((chain) => ({ ...chain, certificate })),
+}
+const renewAt = NOON + 60 * DAY
+const issued: Issuance = {
+  state: 'issued',
+  certificateId: certificate.id,
+  renewAt,
+  nextAt: NOON,
+  failures: 0,
+}
+
+function saying(answer: () => RenewalAnswer | undefined): FakeIssuer {
+  return fakeIssuer('one', { hasRenewalInfo: true, findRenewalInfo: async () => answer() })
+}
+
+function stepsAt(issuer: Issuer): Steps {
+  return stepsWith([issuer], { findCertificate: async () => certificate })
+}
+
+describe('when to renew', () => {
+  it('is an instant of the window that the CA gives, which is asked again when it says', async () => {
+    const window = { start: NOON + 50 * DAY, end: NOON + 52 * DAY }
+    const steps = stepsAt(saying(() => ({ window, retryAfterMs: 6 * HOUR })))
+    expect(await steps.advance(issued, served)).toEqual({
+      ...issued,
+      renewAt: NOON + 51 * DAY,
+      nextAt: NOON + 6 * HOUR,
+      renewalInfo: { window },
+    })
+  })
+
+  it('is drawn once a window', async () => {
+    const window = { start: NOON + 50 * DAY, end: NOON + 52 * DAY }
+    const steps = stepsAt(saying(() => ({ window, retryAfterMs: 6 * HOUR })))
+    const early: Issuance = { ...issued, renewAt: NOON + 50 * DAY, renewalInfo: { window } }
+    expect(await steps.advance(early, served)).toMatchObject({ renewAt: NOON + 50 * DAY })
+  })
+
+  it('is now where the CA moves the window into the past, as when it has to revoke', async () => {
+    const window = { start: NOON - 2 * DAY, end: NOON - DAY }
+    const explanationUrl = 'https://ca.test/why'
+    const issuer = saying(() => ({ window, retryAfterMs: HOUR, explanationUrl }))
+    const steps = stepsAt(issuer)
+    const due = await steps.advance(issued, served)
+    expect(due).toMatchObject({ renewalInfo: { explanationUrl } })
+    expect(due).toHaveProperty('nextAt', NOON - 1.5 * DAY)
+    expect(await steps.advance(due, served)).toMatchObject({ state: 'ordered' })
+    expect(issuer.opened).toMatchObject([{ replaces: certificate.chain }])
+  })
+
+  it('is never later than half of our own time, whatever a CA says', async () => {
+    const window = { start: NOON + 89 * DAY, end: NOON + 90 * DAY }
+    const steps = stepsAt(saying(() => ({ window, retryAfterMs: HOUR })))
+    expect(await steps.advance(issued, served)).toMatchObject({ renewAt: NOON + 75 * DAY })
+  })
+
+  it.each<[string, Issuer['findRenewalInfo']]>([
+    ['says nothing', async () => undefined],
+    ['is away', () => Promise.reject(new IssuerError('unavailable', 'away'))],
+  ])('stays as it was where the CA %s, which is asked again later', async (_, findRenewalInfo) => {
+    const steps = stepsAt(fakeIssuer('one', { hasRenewalInfo: true, findRenewalInfo }))
+    expect(await steps.advance(issued, served)).toEqual({ ...issued, nextAt: NOON + 6 * HOUR })
+  })
+
+  it('stays as it was where the CA is not used any more, and nobody is asked again', async () => {
+    const steps = stepsAt(fakeIssuer('two'))
+    expect(await steps.advance(issued, served)).toEqual({ ...issued, nextAt: renewAt })
+  })
+
+  it('comes, and then another CA that did not make the chain is not told what it replaces', async () => {
+    const two = fakeIssuer('two', { hasRenewalInfo: true })
+    const steps = stepsAt(two)
+    const due = { ...issued, renewAt: NOON }
+    expect(await steps.advance(due, served)).toMatchObject({ state: 'ordered' })
+    expect(two.opened).toEqual([
+      { hostname: expect.any(String), wildcard: false, keyAlgorithm: 'ecdsa' },
+    ])
+  })
+})

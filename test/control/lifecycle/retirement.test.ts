@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest'
+
+import type { Inspector } from '#control/lifecycle/inspector.ts'
+import { hostnameStatus } from '#domain/status.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { systemClock } from '#lib/clock.ts'
+import { startControlPlane, type ControlPlane } from '#test/control-plane.ts'
+import { aHostname } from '#test/records.ts'
+import { aCustomer } from '#test/steps.ts'
+
+const DAY = 86_400_000
+
+/** A customer who has done everything right until he leaves. */
+function customer(): Inspector & { leave(): void; comeBack(): void } {
+  let isHere = true
+  return {
+    leave: () => void (isHere = false),
+    comeBack: () => void (isHere = true),
+    ...aCustomer({
+      inspectOwnership: async () =>
+        isHere
+          ? { provedBy: 'cname' }
+          : { errors: ['custom hostname does not CNAME to this zone.'] },
+      inspectChallenge: async () =>
+        isHere ? { isReady: true } : { isReady: false, problem: 'it leads elsewhere' },
+    }),
+  }
+}
+
+async function createServed(plane: ControlPlane): Promise<CustomHostname> {
+  const record = aHostname({}, systemClock.now())
+  await plane.create(record)
+  return plane.until(record.id, (one) =>
+    one.chains.every((chain) => chain.issuance.state === 'issued'),
+  )
+}
+
+/** As if time had passed: both chains are due, and end at `notAfter`. */
+async function age(plane: ControlPlane, id: string, notAfter: number): Promise<void> {
+  const now = systemClock.now()
+  await plane.store.hostnames.update(id, (record) => ({
+    record: {
+      ...record,
+      chains: record.chains.map((chain) => ({
+        ...chain,
+        certificate: chain.certificate && {
+          ...chain.certificate,
+          notBefore: notAfter - 90 * DAY,
+          notAfter,
+        },
+        issuance:
+          chain.issuance.state === 'issued'
+            ? { ...chain.issuance, renewAt: now, nextAt: now }
+            : chain.issuance,
+      })),
+    },
+  }))
+  plane.lifecycle.wake()
+}
+
+const isWaiting = ({ chains }: CustomHostname): boolean =>
+  chains.some(({ issuance }) => issuance.state === 'ordered' && issuance.attempts > 0)
+
+describe('a customer who left', () => {
+  it('is served while the certificate is valid, and no CA is bothered', async () => {
+    const inspector = customer()
+    await using plane = await startControlPlane({ inspector, authorizationReuseMs: 0 })
+    const { id, hostname } = await createServed(plane)
+    inspector.leave()
+    await age(plane, id, systemClock.now() + 10 * DAY)
+    const seen = await plane.until(id, isWaiting)
+    expect(seen.ownership.state).toBe('verified')
+    expect(seen.chains[0]?.issuance).toMatchObject({ problem: 'it leads elsewhere' })
+    expect((await plane.edgeDirectory.findBinding(hostname))?.missing).toEqual([])
+  })
+
+  it('is moved once the last certificate is over, says why, and is served no more', async () => {
+    const inspector = customer()
+    await using plane = await startControlPlane({ inspector, authorizationReuseMs: 0 })
+    const { id, hostname } = await createServed(plane)
+    inspector.leave()
+    await age(plane, id, systemClock.now() - 1)
+    const seen = await plane.until(id, ({ ownership }) => ownership.state === 'moved')
+    expect(seen.ownership).toMatchObject({
+      errors: ['custom hostname does not CNAME to this zone.'],
+    })
+    expect(hostnameStatus(seen)).toBe('moved')
+    await expect
+      .poll(async () => (await plane.edgeDirectory.findBinding(hostname))?.missing.length)
+      .toBeGreaterThan(0)
+  })
+
+  it('who comes back before the end is renewed', async () => {
+    const inspector = customer()
+    await using plane = await startControlPlane({ inspector, authorizationReuseMs: 0 })
+    const { id, chains: before } = await createServed(plane)
+    inspector.leave()
+    await age(plane, id, systemClock.now() + DAY)
+    await plane.until(id, isWaiting)
+    inspector.comeBack()
+    await age(plane, id, systemClock.now() + DAY)
+    await plane.store.hostnames.update(id, (record) => ({
+      record: {
+        ...record,
+        chains: record.chains.map((chain) => ({
+          ...chain,
+          issuance: { ...chain.issuance, nextAt: systemClock.now() },
+        })),
+      },
+    }))
+    plane.lifecycle.wake()
+    const seen = await plane.until(id, ({ chains }) =>
+      chains.every(({ issuance }) => issuance.state === 'issued'),
+    )
+    const old = before.map(({ certificate }) => certificate?.id)
+    for (const { certificate } of seen.chains) expect(old).not.toContain(certificate?.id)
+  })
+
+  it('is not taken for one who left while the name leads here, whatever else is wrong', async () => {
+    const inspector: Inspector = {
+      ...aCustomer(),
+      inspectChallenge: async () => ({ isReady: false, problem: 'port 80 is closed' }),
+    }
+    await using plane = await startControlPlane({ inspector, authorizationReuseMs: 0 })
+    const record = aHostname({}, systemClock.now())
+    const over = { id: 'over', notBefore: 0, notAfter: systemClock.now() - 1 }
+    await plane.create({
+      ...record,
+      ownership: { state: 'verified', at: 1, by: 'cname', serial: 1 },
+      chains: record.chains.map((chain) => ({ ...chain, certificate: over })),
+    })
+    const seen = await plane.until(record.id, isWaiting)
+    expect(seen.ownership.state).toBe('verified')
+  })
+})
