@@ -6,22 +6,19 @@ import type { LogLevel } from '#lib/log.ts'
 import {
   parseBearerToken,
   parseDottedName,
-  parseEmail,
-  parseHmacKey,
   parseInteger,
-  parseKeyId,
   parseList,
   parseNameServer,
   parseOneOf,
   parsePemCertificates,
   parsePrefix,
   parseRootServers,
-  parseSafeUrl,
   parseSecretKeys,
   parseServiceUrl,
   parseSwitch,
   readNamedFile,
 } from '#lib/setting-forms.ts'
+import { takeItems } from '#lib/setting-items.ts'
 import { readSettingsFile } from '#lib/settings-file.ts'
 import {
   describeSettings,
@@ -33,6 +30,7 @@ import {
   type SettingsTable,
 } from '#lib/settings.ts'
 
+import { CA_LIST, CA_SETTINGS, readCas, type CaConfig } from './config-cas.ts'
 import {
   DNS_SERVER_SETTINGS,
   incompleteDnsServer,
@@ -61,7 +59,8 @@ export interface Config {
   /** 32 bytes each, the first seals; undefined: made on first start and kept in `secret.key`. */
   secretKeys: readonly Uint8Array[] | undefined
   firstZone: FirstZone
-  ca: LocalCaConfig | AcmeCaConfig
+  /** In the order in which they are asked; never empty. */
+  cas: readonly CaConfig[]
   /** Recursive servers, `ip:port` each; empty: the system's. */
   dnsServers: readonly string[]
   /** Root servers that look-ups begin at, `ip:port` each; empty: where the recursive servers say. */
@@ -81,30 +80,13 @@ export interface Config {
   edge: EdgeConfig
 }
 
-export type { ListenAddress }
+export type { CaConfig, ListenAddress }
 
 /** Made on first start when the store has no zone. */
 export interface FirstZone {
   name: string
   fallbackOrigin: string | undefined
   cnameTarget: string | undefined
-}
-
-export interface LocalCaConfig {
-  kind: 'local'
-  leafLifetimeMs: number
-}
-
-export interface AcmeCaConfig {
-  kind: 'acme'
-  /** The CA's directory (RFC 8555 section 7.1.1). */
-  directoryUrl: string
-  /** Contact that the CA is told; undefined: none. */
-  email: string | undefined
-  /** External account binding (RFC 8555 section 7.3.4); undefined: none. */
-  externalAccount: { kid: string; hmacKey: Uint8Array } | undefined
-  /** Roots trusted for the CA's own HTTPS beside the built-in ones, PEM each. */
-  roots: readonly string[]
 }
 
 export interface EdgeConfig {
@@ -167,13 +149,7 @@ export const SETTINGS = {
   CUSTOS_ZONE: { default: 'default', meaning: 'Name of the first zone' },
   CUSTOS_FALLBACK_ORIGIN: { unset: 'none', meaning: 'Fallback origin of the first zone' },
   CUSTOS_CNAME_TARGET: { unset: 'none', meaning: 'CNAME target of the first zone' },
-  CUSTOS_CA: { default: 'local', meaning: 'local (the built-in CA) or acme' },
-  CUSTOS_ACME_DIRECTORY_URL: { unset: 'none', meaning: "The ACME CA's directory, https://…" },
-  CUSTOS_ACME_EMAIL: { unset: 'none', meaning: 'Contact that the ACME CA is told' },
-  CUSTOS_ACME_EAB_KID: { unset: 'none', meaning: 'External account binding: key identifier' },
-  CUSTOS_ACME_EAB_HMAC_KEY: { unset: 'none', meaning: 'External account binding: key in base64' },
-  CUSTOS_ACME_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for the ACME CA' },
-  CUSTOS_LOCAL_CA_LEAF_LIFETIME: { default: '365d', meaning: 'Lifetime of its certificates' },
+  ...CA_SETTINGS,
   CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'Recursive servers, ip:port,…' },
   CUSTOS_DNS_ROOTS: {
     unset: 'ask recursive',
@@ -189,20 +165,10 @@ export const SETTINGS = {
 
 const GROUPS = ['EDGE', 'ACME', 'DNS', 'LOCAL_CA']
 const NAMING = { prefix: 'CUSTOS_', groups: GROUPS, fileVariable: 'CUSTOS_CONFIG' }
-const ACME_SETTINGS = [
-  'CUSTOS_ACME_DIRECTORY_URL',
-  'CUSTOS_ACME_EMAIL',
-  'CUSTOS_ACME_EAB_KID',
-  'CUSTOS_ACME_EAB_HMAC_KEY',
-  'CUSTOS_ACME_ROOTS',
-] as const
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const satisfies LogLevel[]
-/** The longest lifetime that Apple's clients accept, of private CAs too (HT210176). */
-const LEAF_LIFETIME = { min: '1m', max: '825d' }
 const WORKERS = { min: 1, max: 1024 }
 const PORT = { min: 1, max: 65_535 }
 const CACHE = { min: '1MiB', max: '1TiB' }
-const CAS = ['local', 'acme'] as const
 const DATABASES = { now: [], later: ['postgres', 'postgresql'] }
 const DIRECTORIES = {
   now: ['redis', 'rediss'],
@@ -227,15 +193,18 @@ export function loadConfig(options: LoadConfigOptions): {
   warnings: ConfigWarning[]
 } {
   const file = readSettingsFile({ variable: NAMING.fileVariable, ...options })
-  const source = { env: options.env, file: file.values, naming: NAMING }
+  const { items, rest, ...taken } = takeItems(file.values, CA_LIST)
+  const source = { env: options.env, file: rest, naming: NAMING }
   const known = Object.keys(SETTINGS)
   const reader = new SettingsReader(SETTINGS, source)
-  const config = readConfig(reader, options)
+  const { cas, ...together } = readCas(reader, { items, readFile: options.readFile })
+  const config = { ...readConfig(reader, options), cas }
   const mistakes = [
     ...file.mistakes,
+    ...taken.mistakes,
     ...reader.mistakes,
     ...unknownPaths(known, source),
-    ...incomplete(reader, config),
+    ...together.mistakes,
     ...incompleteDnsServer(reader, config.dnsServer),
     ...(reader.mistakes.length === 0 ? colliding(config) : []),
   ]
@@ -248,7 +217,10 @@ export function loadConfig(options: LoadConfigOptions): {
   return { config: deepFreeze(config), warnings }
 }
 
-function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOptions): Config {
+function readConfig(
+  of: SettingsReader<typeof SETTINGS>,
+  options: LoadConfigOptions,
+): Omit<Config, 'cas'> {
   return {
     dataDir: of.value('CUSTOS_DATA_DIR', (text) => text),
     edgeHttps: of.value('CUSTOS_EDGE_HTTPS', parseListenAddress),
@@ -265,7 +237,6 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
       fallbackOrigin: of.optional('CUSTOS_FALLBACK_ORIGIN', parseOperatorOrigin),
       cnameTarget: of.optional('CUSTOS_CNAME_TARGET', parseOperatorHostname),
     },
-    ca: readCaConfig(of, options),
     dnsServers:
       of.optional('CUSTOS_DNS_SERVERS', (text) => parseList(text).map(parseNameServer)) ?? [],
     dnsRoots: of.optional('CUSTOS_DNS_ROOTS', parseRootServers) ?? [],
@@ -279,56 +250,6 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
     edge: readEdgeConfig(of, options),
   }
-}
-
-function readCaConfig(
-  of: SettingsReader<typeof SETTINGS>,
-  options: LoadConfigOptions,
-): Config['ca'] {
-  const kind = of.value('CUSTOS_CA', (text) => parseOneOf(text, CAS))
-  const leafLifetimeMs = of.value('CUSTOS_LOCAL_CA_LEAF_LIFETIME', (text) =>
-    parseDuration(text, LEAF_LIFETIME),
-  )
-  const acme = readAcmeConfig(of, options)
-  return kind === 'local' ? { kind, leafLifetimeMs } : acme
-}
-
-/** Wrong settings are told whichever CA is chosen, missing ones only where they are needed. */
-function readAcmeConfig(
-  of: SettingsReader<typeof SETTINGS>,
-  { readFile }: LoadConfigOptions,
-): AcmeCaConfig {
-  const kid = of.optional('CUSTOS_ACME_EAB_KID', parseKeyId)
-  const hmacKey = of.optional('CUSTOS_ACME_EAB_HMAC_KEY', parseHmacKey)
-  return {
-    kind: 'acme',
-    directoryUrl: of.optional('CUSTOS_ACME_DIRECTORY_URL', parseSafeUrl) ?? '',
-    email: of.optional('CUSTOS_ACME_EMAIL', parseEmail),
-    externalAccount: kid === undefined || hmacKey === undefined ? undefined : { kid, hmacKey },
-    roots:
-      of.optional('CUSTOS_ACME_ROOTS', (path) =>
-        parsePemCertificates(readNamedFile(path, readFile)),
-      ) ?? [],
-  }
-}
-
-/** What is wrong with the ACME settings taken together. */
-function incomplete(of: SettingsReader<typeof SETTINGS>, { ca }: Config): ConfigMistake[] {
-  const isSet = (variable: keyof typeof SETTINGS): boolean => of.isSet(variable)
-  const set = ACME_SETTINGS.filter(isSet)
-  if (ca.kind === 'local') {
-    const message = 'is for an ACME CA only: set CUSTOS_CA to acme, or remove it'
-    return set.map((variable) => ({ name: of.nameOf(variable), message }))
-  }
-  const needed: string[] = isSet('CUSTOS_ACME_DIRECTORY_URL') ? [] : ['CUSTOS_ACME_DIRECTORY_URL']
-  const binding = (['CUSTOS_ACME_EAB_KID', 'CUSTOS_ACME_EAB_HMAC_KEY'] as const).filter(isSet)
-  return [
-    ...needed.map((name) => ({ name, message: 'must be set when CUSTOS_CA is acme' })),
-    ...(binding.length === 1 ? binding : []).map((variable) => ({
-      name: of.nameOf(variable),
-      message: 'must be set together with its other half: EAB_KID and EAB_HMAC_KEY, or neither',
-    })),
-  ]
 }
 
 function readEdgeConfig(

@@ -6,7 +6,7 @@ import { makeDevCertificates } from '#test/dev-certs.ts'
 const ACME = { CUSTOS_CA: 'acme', CUSTOS_ACME_DIRECTORY_URL: 'https://ca.example/directory' }
 const KEY = Buffer.alloc(32, 9)
 
-const load = (given: GivenSettings): unknown => loadWith(given).config.ca
+const load = (given: GivenSettings): unknown => loadWith(given).config.cas[0]
 const mistakesIn = (env: Record<string, string>): string[] =>
   mistakesOf(() => loadWith({ env })).map(({ name, message }) => `${name}: ${message}`)
 
@@ -14,9 +14,8 @@ describe('an ACME CA', () => {
   it('needs its directory and nothing else', () => {
     expect(load({ env: ACME })).toEqual({
       kind: 'acme',
+      name: 'https://ca.example/directory',
       directoryUrl: 'https://ca.example/directory',
-      email: undefined,
-      externalAccount: undefined,
       roots: [],
     })
     expect(mistakesIn({ CUSTOS_CA: 'acme' })).toEqual([
@@ -29,12 +28,14 @@ describe('an ACME CA', () => {
     const env = {
       ...ACME,
       CUSTOS_ACME_EMAIL: 'ops+tls@saas.example',
+      CUSTOS_ACME_ACCOUNT: '2',
       CUSTOS_ACME_EAB_KID: 'kid-1',
       CUSTOS_ACME_EAB_HMAC_KEY: KEY.toString('base64url'),
       CUSTOS_ACME_ROOTS: '/roots.pem',
     }
     expect(load({ env, files: { '/roots.pem': ca } })).toMatchObject({
       email: 'ops+tls@saas.example',
+      account: '2',
       externalAccount: { kid: 'kid-1', hmacKey: new Uint8Array(KEY) },
       roots: [expect.stringContaining('BEGIN CERTIFICATE'), expect.any(String)],
     })
@@ -42,7 +43,7 @@ describe('an ACME CA', () => {
 
   it('can be set up in the file', () => {
     const file = 'ca: acme\nacme: { directoryUrl: "http://127.0.0.1:14000/dir" }\n'
-    expect(loadWithFile(file).config.ca).toMatchObject({
+    expect(loadWithFile(file).config.cas[0]).toMatchObject({
       kind: 'acme',
       directoryUrl: 'http://127.0.0.1:14000/dir',
     })

@@ -24,7 +24,7 @@ zone: "007"
       edgeHttps: { host: '127.0.0.1', port: 4443 },
       edgeHttp: { host: '127.0.0.1', port: 4080 },
       edge: { accessLog: true },
-      ca: { leafLifetimeMs: 90 * 86_400_000 },
+      cas: [{ leafLifetimeMs: 90 * 86_400_000 }],
       dnsServers: ['192.0.2.1:53', '[2001:db8::1]:53'],
       firstZone: { name: '007' },
     })

@@ -1,9 +1,5 @@
-import { writeFile, rename } from 'node:fs/promises'
-import { join } from 'node:path'
-
 import type { Config, ListenAddress } from '#config'
 import type { DirectoryPublisher } from '#directory/directory.ts'
-import { caLimitsOf, UNLIMITED, type CaLimits } from '#domain/ca-limits.ts'
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -17,10 +13,8 @@ import { createTokenAuthenticator } from './api/auth.ts'
 import { createApi } from './api/api.ts'
 import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
-import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
-import { createIssuers, type Issuers } from './ca/issuers.ts'
+import type { Issuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
-import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
 import { createLedger } from './ca/ledger.ts'
 import { createIssuerMeter } from './ca/measured-issuer.ts'
 import { createCaList } from './diagnosis/ca-list.ts'
@@ -38,6 +32,7 @@ import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { createOutages } from './lifecycle/outages.ts'
 import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
 import { startRevocations } from './lifecycle/revocations.ts'
+import { openIssuers } from './open-issuers.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
 import { createChallengeCheck } from './validation/challenge-check.ts'
@@ -78,7 +73,6 @@ export interface LocalEdge {
 /** Shorter than a diagnosis may take, so that it can tell of a port that swallows everything. */
 const DIAGNOSIS_FETCH_MS = 6_000
 const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
-export const ROOTS_FILE = 'local-ca.pem'
 
 /** @throws {ListenError} when an address is taken; what was started is closed again */
 export async function startControl(options: ControlOptions): Promise<Control> {
@@ -132,12 +126,15 @@ interface Loops {
 async function startLoops(options: ControlOptions, started: AsyncDisposableStack): Promise<Loops> {
   const { config, store, directory, sealer, clock, random, log, metrics } = options
   const { inspector, inspectAsCa, diagnoseWith } = lookersOf(options)
-  const issuer = await openIssuer(options, inspectAsCa)
-  started.defer(() => issuer.close())
+  const { cas } = config
+  const { secrets } = store
+  const measure = createIssuerMeter(metrics)
+  const { issuers, names, limitsOf } = started.use(
+    await openIssuers({ ...options, cas, secrets, inspectChallenge: inspectAsCa, measure }),
+  )
   const dnsServer = await startDnsServer(options, started)
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
-  const issuers = createIssuers([createIssuerMeter(metrics)(issuer)])
   const revocations = started.use(startRevocations({ issuers, clock, random, log }))
   const onRemoved = (certificates: readonly Certificate[]): void => {
     lifecycle.wake()
@@ -163,7 +160,7 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     ...writing,
     deployments,
     issuers,
-    budget: createLedger({ store, clock, metrics, cas: [issuer.name], limitsOf }),
+    budget: createLedger({ store, clock, metrics, cas: names, limitsOf }),
     outages: createOutages(clock),
     findCertificate: (id) => store.certificates.find(id),
     inspector,
@@ -179,11 +176,6 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
   return { publisher, lifecycle, holds, diagnose: diagnoseWith(issuers) }
-}
-
-/** The built-in CA is ours; others publish their limits, or are expected to have some. */
-function limitsOf(ca: string): CaLimits {
-  return URL.canParse(ca) ? caLimitsOf(ca) : UNLIMITED
 }
 
 /** For DCV delegation, where it is set up. CAs look while the loop runs: it is closed after that. */
@@ -242,31 +234,6 @@ function lookersOf({ config, clock, random }: ControlOptions): {
       }),
     inspectAsCa: createChallengeCheck({ ...eyes, userAgent: CA_USER_AGENT }),
   }
-}
-
-async function openIssuer(
-  { config, dataDir, store, clock, random, log }: ControlOptions,
-  inspectChallenge: Inspector['inspectChallenge'],
-): Promise<LocalIssuer | AcmeIssuer> {
-  const { secrets } = store
-  if (config.ca.kind === 'acme') return createAcmeIssuer({ ...config.ca, secrets, clock, log })
-  const { leafLifetimeMs } = config.ca
-  const issuer = await createLocalIssuer({
-    secrets,
-    inspectChallenge,
-    clock,
-    random,
-    leafLifetimeMs,
-  })
-  await exportRoots(dataDir, issuer.exportRoots())
-  return issuer
-}
-
-/** Written whole or not at all: a client may read it at any moment. */
-async function exportRoots(dataDir: string, roots: string): Promise<void> {
-  const path = join(dataDir, ROOTS_FILE)
-  await writeFile(`${path}.new`, roots)
-  await rename(`${path}.new`, path)
 }
 
 async function readinessOf(

@@ -155,6 +155,20 @@ export function parseDottedName(text: string): string {
   )
 }
 
+/** A name that the operator makes up, for people and files. */
+export function parseLabel(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)) return text
+  throw new FormError(
+    `must have 1 to 64 letters, digits, . - or _, the first a letter or digit: received ${quoteReceived(text)}`,
+  )
+}
+
+/** One line that somebody else made up: kept as it is. */
+export function parseLine(text: string): string {
+  if (/^[^\p{Cc}]{1,200}$/u.test(text)) return text
+  throw new FormError(`must be one line of at most 200 characters: received ${quoteReceived(text)}`)
+}
+
 /** An https URL, or an http one of this machine. It may hold a token, so it is never shown. */
 export function parseSafeUrl(text: string): string {
   const url = URL.parse(text)

@@ -8,7 +8,10 @@ import type { SettingMistake } from './settings.ts'
 const MAX_CHARACTERS = 1_048_576
 
 export interface SettingsFile {
-  /** Texts by path: `edge.https` for `https` within `edge`. Lists are joined with commas. */
+  /**
+   * Texts by path: `edge.https` for `https` within `edge`, `cas[0].kind` for `kind` of the first group
+   * of a list. Lists of texts are joined with commas.
+   */
   values: ReadonlyMap<string, string>
   mistakes: readonly SettingMistake[]
 }
@@ -64,6 +67,8 @@ interface Collected {
 function collect(node: Node | null, path: string, into: Collected): void {
   if (isMap(node)) {
     for (const pair of node.items) collectPair(pair, path, into)
+  } else if (path !== '' && isSeq(node) && node.items.some(isMap)) {
+    for (const [index, item] of node.items.entries()) collectItem(item, `${path}[${index}]`, into)
   } else if (path === '') {
     if (node && !(isScalar(node) && textOf(node) === '')) {
       into.mistakes.push({ name: 'config file', message: 'must be a mapping of settings' })
@@ -81,6 +86,11 @@ function collectPair(pair: Pair, path: string, into: Collected): void {
   }
   const value = pair.value as Node | null
   collect(value, path === '' ? key : `${path}.${key}`, into)
+}
+
+function collectItem(item: unknown, path: string, into: Collected): void {
+  if (isMap(item) && item.items.length > 0) return collect(item, path, into)
+  into.mistakes.push({ name: path, message: 'must be a group of settings, as its neighbours are' })
 }
 
 function collectValue(node: Node | null, path: string, into: Collected): void {

@@ -6,7 +6,9 @@ export function alteredIssuer(built: Issuer, changes: Partial<Issuer>): Issuer {
     name: built.name,
     title: built.title,
     apiName: built.apiName,
-    hasRenewalInfo: built.hasRenewalInfo,
+    get hasRenewalInfo() {
+      return built.hasRenewalInfo
+    },
     listCaaIdentities: (signal) => built.listCaaIdentities(signal),
     openOrder: (request, signal) => built.openOrder(request, signal),
     beginValidation: (order, challenges, signal) =>

@@ -34,8 +34,12 @@ export interface Pebble extends AsyncDisposable {
   readonly httpsChain: DevChain
   /** `127.0.0.1:port` of the DNS server. */
   readonly dnsServer: string
-  /** The root of what it issues, PEM; another after each start. */
-  fetchRoot(): Promise<string>
+  /** The root of what it issues, PEM; another after each start. @param index of an alternate */
+  fetchRoot(index?: number): Promise<string>
+  /** Whether a certificate was revoked. @param serial hexadecimal */
+  fetchStatus(serial: string): Promise<'Valid' | 'Revoked'>
+  /** The DNS server has these TXT records at the name, and no others; none: no such name. */
+  setTxt(name: string, values: readonly string[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -67,7 +71,8 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble: config }))
 
   const dnsServer = `127.0.0.1:${dnsPort}`
-  stack.use(startDns({ dnsServer, management: `127.0.0.1:${dnsManagementPort}` }))
+  const dnsManagement = `127.0.0.1:${dnsManagementPort}`
+  stack.use(startDns({ dnsServer, management: dnsManagement }))
   const args = ['-config', join(dir, 'pebble.json'), '-dnsserver', dnsServer, '-strict']
   const env = { PEBBLE_VA_NOSLEEP: '1', ...options.env }
   const pebble = stack.use(startProgram(getProgram('pebble'), args, env))
@@ -85,10 +90,25 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     httpsRoots: ca,
     httpsChain: certificates.ecdsa,
     dnsServer,
-    fetchRoot: () => get(`https://localhost:${managementPort}/roots/0`, ca),
+    fetchRoot: (index = 0) => get(`https://localhost:${managementPort}/roots/${index}`, ca),
+    async fetchStatus(serial) {
+      const path = `/cert-status-by-serial/${serial}`
+      const { Status } = JSON.parse(await get(`https://localhost:${managementPort}${path}`, ca))
+      return Status
+    },
+    async setTxt(name, values) {
+      const host = `${name}.`
+      await tell(`http://${dnsManagement}/clear-txt`, { host })
+      for (const value of values) await tell(`http://${dnsManagement}/set-txt`, { host, value })
+    },
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+async function tell(url: string, body: object): Promise<void> {
+  const { ok, status } = await fetch(url, { method: 'POST', body: JSON.stringify(body) })
+  if (!ok) throw new Error(`${url} answered ${status}`)
 }
 
 let made: Promise<DevCertificates> | undefined

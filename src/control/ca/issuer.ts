@@ -1,6 +1,12 @@
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
+import type { CertificateAuthorityName } from '#domain/certificate-authority.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Order, OrderChallenge, RenewalInfo } from '#domain/issuance.ts'
+
+export {
+  CERTIFICATE_AUTHORITY_NAMES,
+  type CertificateAuthorityName,
+} from '#domain/certificate-authority.ts'
 
 /**
  * A CA seen from the lifecycle loop: RFC 8555 in small steps, so that each is recorded before the
@@ -14,7 +20,10 @@ export interface Issuer {
   readonly title: string
   /** Its value of `certificate_authority` in the API; undefined where the API has none for it. */
   readonly apiName: CertificateAuthorityName | undefined
-  /** Whether it answers `findRenewalInfo`. */
+  /**
+   * Whether it answers `findRenewalInfo`, as far as is known now: a CA says so with its first answer,
+   * and until then it may.
+   */
   readonly hasRenewalInfo: boolean
   /**
    * Issuer domain names with which CAA records permit it (RFC 8659 section 4.2, RFC 8555 section 9.7.6
@@ -25,7 +34,8 @@ export interface Issuer {
   openOrder(request: OrderRequest, signal: AbortSignal): Promise<Order>
   /**
    * Tells the CA to look at these challenges of the order (section 7.5.1): one of each name that is
-   * still to be proved.
+   * still to be proved. Repeated after a crash it may name other types than before: what the CA looks
+   * at already, or has seen, is left as it is.
    */
   beginValidation(
     order: Order,
@@ -49,10 +59,6 @@ export interface Issuer {
 export interface RenewalAnswer extends RenewalInfo {
   retryAfterMs: number
 }
-
-/** The API's names of CAs (spec section 1.3), apart from those that are retired. */
-export const CERTIFICATE_AUTHORITY_NAMES = ['google', 'lets_encrypt', 'ssl_com'] as const
-export type CertificateAuthorityName = (typeof CERTIFICATE_AUTHORITY_NAMES)[number]
 
 export interface OrderRequest {
   hostname: Hostname
@@ -86,18 +92,22 @@ export type IssuerErrorKind =
   /** The CA does not know the order (any more). */
   | 'unknown-order'
 
+export interface IssuerErrorOptions extends ErrorOptions {
+  retryAfterMs?: number | undefined
+  problemType?: string | undefined
+}
+
 export class IssuerError extends Error {
   override readonly name = 'IssuerError'
   readonly kind: IssuerErrorKind
   readonly retryAfterMs: number | undefined
+  /** The CA's own word for it (RFC 8555 section 6.7), such as `rejectedIdentifier`. */
+  readonly problemType: string | undefined
 
-  constructor(
-    kind: IssuerErrorKind,
-    message: string,
-    options: ErrorOptions & { retryAfterMs?: number } = {},
-  ) {
+  constructor(kind: IssuerErrorKind, message: string, options: IssuerErrorOptions = {}) {
     super(message, options)
     this.kind = kind
     this.retryAfterMs = options.retryAfterMs
+    this.problemType = options.problemType
   }
 }

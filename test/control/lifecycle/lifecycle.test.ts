@@ -94,7 +94,8 @@ describe('the lifecycle', () => {
     const record = newRecord()
     await plane.create(record)
     await plane.until(record.id, hasLooked)
-    expect(plane.answers()).toBe(2)
+    // The ownership token's, and those to http-01 and tls-alpn-01.
+    expect(plane.answers()).toBe(3)
     await requestRemoval({ store: plane.store, clock: systemClock }, record.id)
     plane.publisher.wake()
     await expect.poll(() => plane.store.hostnames.find(record.id)).toBeUndefined()

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { AcmeClient } from '#control/ca/acme/acme-client.ts'
-import { authorizationSchema, orderSchema, readObject } from '#control/ca/acme/acme-objects.ts'
+import { createAcmeIssuer, type AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
 import { TLS_ALPN_PATH } from '#domain/binding.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import { systemClock as clock } from '#lib/clock.ts'
@@ -17,26 +16,23 @@ describe('Pebble, looking at tls-alpn-01 challenges,', () => {
   const { signal } = new AbortController()
   let edge: TestTlsEdge
   let pebble: Pebble
-  let client: AcmeClient
+  let issuer: AcmeIssuer
 
   beforeAll(async () => {
     edge = await startTlsEdge()
     // Without reuse, every order proves its name anew.
     const env = { PEBBLE_AUTHZREUSE: '0' }
     pebble = await startPebble({ httpPort: 1, tlsPort: edge.port, env })
-    client = new AcmeClient({
+    issuer = createAcmeIssuer({
       directoryUrl: pebble.directoryUrl,
       secrets: memorySecrets(),
       clock,
       log,
-      email: undefined,
-      externalAccount: undefined,
       roots: [pebble.httpsRoots],
-      timeoutMs: 10_000,
     })
   })
   afterAll(async () => {
-    await client.close()
+    await issuer.close()
     await pebble.close()
     await edge[Symbol.asyncDispose]()
   })
@@ -47,24 +43,18 @@ describe('Pebble, looking at tls-alpn-01 challenges,', () => {
     validate(): Promise<string>
   }
 
-  async function openOrder(name: Hostname): Promise<Challenge> {
-    const identifiers = [{ type: 'dns', value: name }]
-    const opened = await client.postNewOrder({ identifiers }, signal)
-    const { authorizations } = readObject(opened, { schema: orderSchema, what: 'an order' })
-    const fetchIt = async () => {
-      const response = await client.post({ url: authorizations[0] ?? '' }, signal)
-      return readObject(response, { schema: authorizationSchema, what: 'an authorization' })
-    }
-    const { challenges } = await fetchIt()
-    const { url = '', token = '' } = challenges.find(({ type }) => type === 'tls-alpn-01') ?? {}
+  async function openOrder(hostname: Hostname): Promise<Challenge> {
+    const request = { hostname, wildcard: false, keyAlgorithm: 'ecdsa' } as const
+    const order = await issuer.openOrder(request, signal)
+    const challenges = order.challenges.filter(({ type }) => type === 'tls-alpn-01')
     return {
-      keyAuthorization: await client.keyAuthorization(token, signal),
+      keyAuthorization: challenges[0]?.keyAuthorization ?? '',
       async validate() {
-        await client.post({ url, payload: {} }, signal)
+        await issuer.beginValidation(order, challenges, signal)
         for (;;) {
-          const { status, challenges } = await fetchIt()
-          const error = challenges.find(({ type }) => type === 'tls-alpn-01')?.error
-          if (status !== 'pending') return error?.detail ?? status
+          const progress = await issuer.checkOrder(order, signal)
+          if (progress.state === 'ready') return 'valid'
+          if (progress.state === 'invalid') return progress.problem
           await clock.sleep(50)
         }
       },

@@ -36,6 +36,8 @@ export interface AcmeResponse {
   body: Buffer
   /** The first value of a header, by its lower-case name. */
   header(name: string): string | undefined
+  /** All values of a header, in their order. */
+  headers(name: string): readonly string[]
 }
 
 export interface AcmeHttpOptions {
@@ -76,10 +78,12 @@ export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
       headers: { accept, 'user-agent': USER_AGENT, ...type },
       ...(body !== undefined && { body }),
     })
+    const headers = (name: string): string[] => [response.headers[name] ?? []].flat()
     return {
       status: response.statusCode,
       body: Buffer.from(await response.body.arrayBuffer()),
-      header: (name) => [response.headers[name]].flat()[0],
+      header: (name) => headers(name)[0],
+      headers,
     }
   }
 

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 
-import type { KeyAlgorithm } from '#domain/certificate.ts'
+import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
 import type { Order, OrderChallenge } from '#domain/issuance.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -8,34 +8,35 @@ import type { SecretStore } from '#store/store.ts'
 
 import {
   IssuerError,
+  type CertificateAuthorityName,
   type FinalizeProgress,
   type Issuer,
   type OrderProgress,
   type OrderRequest,
+  type RenewalAnswer,
 } from '../issuer.ts'
 import type { ExternalAccount } from './account-key.ts'
 import { AcmeClient } from './acme-client.ts'
-import type { AcmeResponse } from './acme-http.ts'
-import {
-  authorizationSchema,
-  challengeSchema,
-  orderSchema,
-  readObject,
-  type AcmeOrder,
-  type Authorization,
-} from './acme-objects.ts'
-import { describeProblem, readRetryAfter } from './acme-problem.ts'
-import { parsePemChain } from './pem-chain.ts'
+import type { AcmeOrder } from './acme-objects.ts'
+import { fetchChain } from './alternate-chains.ts'
+import { isBegun, listChallenges } from './authorizations.ts'
+import { caaIdentitiesOf, describeCa } from './known-cas.ts'
+import { postNewOrder } from './new-order.ts'
+import { OrderReader, type AskedOrder } from './order-reader.ts'
+import { fetchRenewalInfo } from './renewal-info.ts'
 
-/** A CA that speaks RFC 8555, such as Let's Encrypt. Nothing is asked of it before the first order. */
+/** A CA that speaks RFC 8555, such as Let's Encrypt. Nothing is asked of it before it is needed. */
 export interface AcmeIssuer extends Issuer {
   /** Cuts requests under way. Idempotent. */
   close(): Promise<void>
 }
 
 export interface AcmeIssuerOptions {
-  /** Names the CA: in orders, and for the account in `secrets`. */
   directoryUrl: string
+  /** As orders and certificates name the CA. @default the directory's URL */
+  name?: string | undefined
+  /** @default that of the CA, where it is a known one */
+  apiName?: CertificateAuthorityName | undefined
   /** Where the account's key is kept; made at the first order. */
   secrets: SecretStore
   clock: Clock
@@ -44,6 +45,14 @@ export interface AcmeIssuerOptions {
   email?: string | undefined
   /** For CAs that want accounts bound to one that exists there. @default none */
   externalAccount?: ExternalAccount | undefined
+  /** Tells several accounts at one CA apart; another label is a new account. @default none */
+  account?: string | undefined
+  /** Kind of certificate, as the CA calls it. @default the CA's */
+  profile?: string | undefined
+  /** Common name of the issuer at the top of the chain that is wanted. @default the CA's choice */
+  preferredChain?: string | undefined
+  /** Names that CAA records give the CA. @default what its directory says, or is known of it */
+  caaIdentities?: readonly string[] | undefined
   /** Roots trusted for the CA's own HTTPS beside the built-in ones, PEM each. @default none */
   roots?: readonly string[]
   /**
@@ -54,91 +63,106 @@ export interface AcmeIssuerOptions {
 }
 
 export function createAcmeIssuer(options: AcmeIssuerOptions): AcmeIssuer {
-  const { directoryUrl, clock, email, externalAccount, roots = [], timeoutMs = 10_000 } = options
-  const client = new AcmeClient({ ...options, email, externalAccount, roots, timeoutMs })
-  return new AcmeCa({ name: directoryUrl, client, clock })
+  const { title } = describeCa(options.directoryUrl)
+  const { account, email, externalAccount, roots = [], timeoutMs = 10_000 } = options
+  const ofAccount = { title, account, email, externalAccount }
+  return new AcmeCa(options, new AcmeClient({ ...options, ...ofAccount, roots, timeoutMs }))
 }
 
-interface Parts {
-  name: string
-  client: AcmeClient
-  clock: Clock
-}
-
-/** Where the CA does not say when to ask again. */
-const POLL_MS = 500
-/** Where the CA does not say until when an order is good (it must: RFC 8555 section 7.1.3). */
-const ORDER_LIFETIME_MS = 24 * 3_600_000
 const MAX_REMEMBERED = 10_000
-const PEM_CHAIN = 'application/pem-certificate-chain'
 
 class AcmeCa implements AcmeIssuer {
   readonly name: string
-  readonly title = 'The CA'
-  readonly apiName = undefined
-  readonly hasRenewalInfo = false
+  readonly title: string
+  readonly apiName: CertificateAuthorityName | undefined
+  readonly #options: AcmeIssuerOptions
   readonly #client: AcmeClient
-  readonly #clock: Clock
+  readonly #reader: OrderReader
   /** Which chain was given which order, by the order's URL. */
   readonly #given = new LRUCache<string, KeyAlgorithm>({ max: MAX_REMEMBERED })
 
-  constructor({ name, client, clock }: Parts) {
-    this.name = name
+  constructor(options: AcmeIssuerOptions, client: AcmeClient) {
+    const { title, apiName } = describeCa(options.directoryUrl)
+    this.name = options.name ?? options.directoryUrl
+    this.title = title
+    this.apiName = options.apiName ?? apiName
+    this.#options = options
     this.#client = client
-    this.#clock = clock
+    this.#reader = new OrderReader({ client, clock: options.clock })
   }
 
-  async listCaaIdentities(): Promise<readonly string[]> {
-    return []
+  get hasRenewalInfo(): boolean {
+    const directory = this.#client.knownDirectory
+    return directory === undefined || directory.renewalInfo !== undefined
   }
 
-  async findRenewalInfo(): Promise<undefined> {}
+  async listCaaIdentities(signal: AbortSignal): Promise<readonly string[]> {
+    const { caaIdentities, directoryUrl } = this.#options
+    if (caaIdentities) return caaIdentities
+    const { meta } = await this.#client.getDirectory(signal)
+    return caaIdentitiesOf(directoryUrl, meta.caaIdentities)
+  }
 
-  async revoke(): Promise<void> {}
+  findRenewalInfo(chain: Chain, signal: AbortSignal): Promise<RenewalAnswer | undefined> {
+    const { clock } = this.#options
+    return fetchRenewalInfo({ client: this.#client, chain, now: clock.now() }, signal)
+  }
+
+  /** Under the account (RFC 8555 section 7.6), which has to be the one that it was issued to. */
+  async revoke({ leaf }: Chain, signal: AbortSignal): Promise<void> {
+    const { revokeCert: url } = await this.#client.getDirectory(signal)
+    if (url === undefined) refuse('The CA revokes no certificates.')
+    const payload = { certificate: Buffer.from(leaf).toString('base64url') }
+    try {
+      await this.#client.post({ url, payload, about: 'certificate' }, signal)
+    } catch (error) {
+      const isDone = error instanceof IssuerError && error.problemType === 'alreadyRevoked'
+      if (!isDone) throw error
+    }
+  }
 
   async openOrder(request: OrderRequest, signal: AbortSignal): Promise<Order> {
-    const { hostname, wildcard, keyAlgorithm } = request
-    if (wildcard) {
-      const message = 'Wildcards are validated by DNS, which is not available in this version.'
-      throw new IssuerError('rejected', message)
-    }
-    const identifiers = [{ type: 'dns', value: hostname }]
-    const response = await this.#client.postNewOrder({ identifiers }, signal)
-    const opened = readOrder(response)
+    const { profile } = this.#options
+    const response = await postNewOrder({ client: this.#client, request, profile }, signal)
+    const { found: opened } = this.#reader.read(response)
     const url = response.header('location')
     if (url === undefined) throw new IssuerError('unavailable', 'The CA did not name the order.')
-    if (opened.status === 'invalid') refuse(await this.#explain(opened, signal))
-    this.#keepApart(url, keyAlgorithm)
-    const challenges = await this.#listChallenges(opened, { hostname, signal })
-    return { ca: this.name, url, challenges, expiresAt: this.#expiryOf(opened) }
+    if (opened.status === 'invalid') refuse((await this.#reader.explain(opened, signal)).problem)
+    this.#keepApart(url, request.keyAlgorithm)
+    const challenges = await this.#listChallenges(opened, request, signal)
+    return { ca: this.name, url, challenges, expiresAt: this.#reader.expiryOf(opened) }
   }
 
-  /** A challenge that the CA looks at already, or has looked at, is left as it is. */
+  /**
+   * A name whose validation was begun is left alone, whatever challenge that was by: Pebble would look
+   * at the other one too, and give up a name that it has already seen proved.
+   */
   async beginValidation(
     order: Order,
     challenges: readonly OrderChallenge[],
     signal: AbortSignal,
   ): Promise<void> {
     this.#checkOurs(order)
-    for (const { url } of challenges) {
+    const before = await this.#reader.listAuthorizations(order, signal)
+    for (const challenge of challenges.filter((one) => !isBegun(one, before))) {
       try {
-        await this.#client.post({ url, payload: {} }, signal)
+        await this.#client.post({ url: challenge.url, payload: {} }, signal)
       } catch (error) {
         if (!isRejected(error)) throw error
-        const response = await this.#client.post({ url }, signal)
-        const { status } = readObject(response, { schema: challengeSchema, what: 'a challenge' })
-        if (status === 'pending') throw error
+        const after = await this.#reader.listAuthorizations(order, signal)
+        if (!isBegun(challenge, after)) throw error
       }
     }
   }
 
   async checkOrder(order: Order, signal: AbortSignal): Promise<OrderProgress> {
-    const { found, retryAfterMs } = await this.#findOrder(order, signal)
+    this.#checkOurs(order)
+    const { found, retryAfterMs } = await this.#reader.find(order, signal)
     switch (found.status) {
       case 'pending':
         return { state: 'pending', retryAfterMs }
       case 'invalid':
-        return { state: 'invalid', problem: await this.#explain(found, signal), fault: 'name' }
+        return { state: 'invalid', ...(await this.#reader.explain(found, signal)) }
       case 'ready':
       case 'processing':
       case 'valid':
@@ -150,13 +174,14 @@ class AcmeCa implements AcmeIssuer {
 
   /** The CSR is sent once: an order that has one is only asked for its chain. */
   async finalize(order: Order, csr: Uint8Array, signal: AbortSignal): Promise<FinalizeProgress> {
-    let asked = await this.#findOrder(order, signal)
+    this.#checkOurs(order)
+    let asked = await this.#reader.find(order, signal)
     if (asked.found.status === 'ready') {
       try {
         asked = await this.#sendCsr(asked.found.finalize, csr, signal)
       } catch (error) {
         if (!isRejected(error)) throw error
-        asked = await this.#findOrder(order, signal)
+        asked = await this.#reader.find(order, signal)
         if (asked.found.status === 'ready') throw error
       }
     }
@@ -182,61 +207,26 @@ class AcmeCa implements AcmeIssuer {
 
   async #listChallenges(
     { authorizations }: AcmeOrder,
-    { hostname, signal }: { hostname: string; signal: AbortSignal },
+    request: OrderRequest,
+    signal: AbortSignal,
   ): Promise<OrderChallenge[]> {
+    const thumbprint = await this.#client.getThumbprint(signal)
     const challenges: OrderChallenge[] = []
     for (const url of authorizations) {
-      const authorization = await this.#findAuthorization(url, signal)
-      if (authorization.identifier.value.toLowerCase() !== hostname) {
-        refuse('The CA wants another name proved than the one that was ordered.')
-      }
-      if (authorization.status === 'valid') continue
-      if (authorization.status !== 'pending') refuse(problemOf(authorization))
-      challenges.push(await this.#chooseChallenge(authorization, signal))
+      const authorization = await this.#reader.findAuthorization(url, signal)
+      challenges.push(...listChallenges(authorization, { request, thumbprint }))
     }
     return challenges
   }
 
-  async #chooseChallenge(
-    { identifier, challenges }: Authorization,
-    signal: AbortSignal,
-  ): Promise<OrderChallenge> {
-    const offered = challenges.find(({ type }) => type === 'http-01')
-    if (offered?.token === undefined) {
-      refuse('The CA does not offer to validate this name by HTTP.')
-    }
-    const { url, token } = offered
-    const keyAuthorization = await this.#client.keyAuthorization(token, signal)
-    return { type: 'http-01', identifier: identifier.value, url, token, keyAuthorization }
-  }
-
-  async #findOrder(order: Order, signal: AbortSignal): Promise<Asked> {
-    this.#checkOurs(order)
-    const asked = this.#asked(await this.#client.post({ url: order.url }, signal))
-    if (asked.found.status === 'pending' && order.expiresAt <= this.#clock.now()) {
-      throw new IssuerError('unknown-order', 'The order at the CA expired.')
-    }
-    return asked
-  }
-
-  #asked(response: AcmeResponse): Asked {
-    const retryAfterMs = readRetryAfter(response, this.#clock.now()) ?? POLL_MS
-    return { found: readOrder(response), retryAfterMs }
-  }
-
-  async #findAuthorization(url: string, signal: AbortSignal): Promise<Authorization> {
-    const response = await this.#client.post({ url }, signal)
-    return readObject(response, { schema: authorizationSchema, what: 'an authorization' })
-  }
-
-  async #sendCsr(url: string, csr: Uint8Array, signal: AbortSignal): Promise<Asked> {
+  async #sendCsr(url: string, csr: Uint8Array, signal: AbortSignal): Promise<AskedOrder> {
     const payload = { csr: Buffer.from(csr).toString('base64url') }
-    return this.#asked(await this.#client.post({ url, payload }, signal))
+    return this.#reader.read(await this.#client.post({ url, payload }, signal))
   }
 
   async #collect(
     order: Order,
-    { found, retryAfterMs }: Asked,
+    { found, retryAfterMs }: AskedOrder,
     signal: AbortSignal,
   ): Promise<FinalizeProgress> {
     switch (found.status) {
@@ -245,27 +235,20 @@ class AcmeCa implements AcmeIssuer {
       case 'processing':
         return { state: 'processing', retryAfterMs }
       case 'invalid':
-        return refuse(await this.#explain(found, signal))
+        return refuse((await this.#reader.explain(found, signal)).problem)
       case 'valid': {
-        if (!found.certificate) {
+        const { certificate: url } = found
+        if (url === undefined) {
           throw new IssuerError('unavailable', 'The CA did not say where the certificate is.')
         }
-        const chain = await this.#client.post({ url: found.certificate, accept: PEM_CHAIN }, signal)
+        const { preferredChain } = this.#options
+        const chain = await fetchChain({ client: this.#client, url, preferredChain }, signal)
         this.#given.delete(order.url)
-        return { state: 'valid', chain: parsePemChain(chain.body.toString('latin1')) }
+        return { state: 'valid', chain }
       }
       default:
         return found.status satisfies never
     }
-  }
-
-  /** Why an order is invalid: the CA says so of the order, or of a challenge. */
-  async #explain({ error, authorizations }: AcmeOrder, signal: AbortSignal): Promise<string> {
-    for (const url of authorizations) {
-      const authorization = await this.#findAuthorization(url, signal)
-      if (authorization.status === 'invalid') return problemOf(authorization)
-    }
-    return error ? describeProblem(error) : 'The CA gave the order up without saying why.'
   }
 
   /** An order that was opened at another CA, before the settings were changed, is of no use here. */
@@ -276,25 +259,6 @@ class AcmeCa implements AcmeIssuer {
       'The order was opened at a CA that is not used any more.',
     )
   }
-
-  #expiryOf({ expires }: AcmeOrder): number {
-    const at = expires === undefined ? Number.NaN : Date.parse(expires)
-    return Number.isNaN(at) ? this.#clock.now() + ORDER_LIFETIME_MS : at
-  }
-}
-
-interface Asked {
-  found: AcmeOrder
-  retryAfterMs: number
-}
-
-function readOrder(response: AcmeResponse): AcmeOrder {
-  return readObject(response, { schema: orderSchema, what: 'an order' })
-}
-
-function problemOf({ status, challenges }: Authorization): string {
-  const error = challenges.map((challenge) => challenge.error).find((found) => found !== undefined)
-  return error ? describeProblem(error) : `The CA's authorization for this name is ${status}.`
 }
 
 function isRejected(error: unknown): error is IssuerError {

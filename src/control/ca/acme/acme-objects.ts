@@ -1,5 +1,7 @@
 import { z } from 'zod'
 
+import { normaliseServerName } from '#domain/hostname.ts'
+
 import { IssuerError } from '../issuer.ts'
 import type { AcmeResponse } from './acme-http.ts'
 import { problemSchema } from './acme-problem.ts'
@@ -8,11 +10,33 @@ import { problemSchema } from './acme-problem.ts'
 const address = z.url({ protocol: /^https?$/ }).max(2_048)
 const problem = problemSchema.optional().catch(undefined)
 
+/** More of each than any CA has; the rest is left out. */
+const MAX_LISTED = 20
+
+const caaIdentities = z
+  .array(z.unknown())
+  .transform((all) => all.slice(0, MAX_LISTED).flatMap(toDomainName))
+  .catch([])
+
+/** Names of the CA's profiles; what it says of them is not used. */
+const profiles = z
+  .record(z.string(), z.unknown())
+  .transform((all) => Object.keys(all).filter((name) => name.length <= 100))
+  .transform((names) => names.slice(0, MAX_LISTED))
+  .catch([])
+
+const optionalAddress = address.optional().catch(undefined)
+
 export const directorySchema = z.object({
   newNonce: address,
   newAccount: address,
   newOrder: address,
-  meta: z.object({ externalAccountRequired: z.boolean().optional() }).optional(),
+  revokeCert: optionalAddress,
+  /** RFC 9773 section 4. */
+  renewalInfo: optionalAddress,
+  meta: z
+    .object({ externalAccountRequired: z.boolean().optional(), caaIdentities, profiles })
+    .default({ caaIdentities: [], profiles: [] }),
 })
 export type Directory = z.infer<typeof directorySchema>
 
@@ -31,6 +55,11 @@ export const orderSchema = z.object({
 })
 export type AcmeOrder = z.infer<typeof orderSchema>
 
+function toDomainName(value: unknown): string[] {
+  const name = typeof value === 'string' ? normaliseServerName(value) : undefined
+  return name === undefined ? [] : [name]
+}
+
 const challengeStatus = z.enum(['pending', 'processing', 'valid', 'invalid'])
 
 /** Of types that we do not know, too: nothing is asked of their members. */
@@ -47,10 +76,10 @@ const offeredSchema = z.object({
   error: problem,
 })
 
-export const challengeSchema = z.object({ status: challengeStatus })
-
 export const authorizationSchema = z.object({
   identifier: z.object({ type: z.string().max(100), value: z.string().max(253) }),
+  /** It is for `*.identifier` (RFC 8555 section 7.1.4). */
+  wildcard: z.boolean().optional(),
   status: z.enum(['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked']),
   challenges: z.array(offeredSchema).max(20),
 })

@@ -7,12 +7,19 @@ import type { AcmeResponse } from './acme-http.ts'
 export type Problem = z.infer<typeof problemSchema>
 
 const text = z.string().max(100_000)
+/** Without the URN's start: `badNonce`. */
+const type = text.transform((urn) => urn.replace(/^urn:ietf:params:acme:error:/, ''))
 export const problemSchema = z.object({
-  /** Without the URN's start: `badNonce`. */
-  type: text.transform((type) => type.replace(/^urn:ietf:params:acme:error:/, '')),
+  type,
   detail: text.optional(),
+  /** A page for people: of new terms of service, for one (RFC 8555 section 7.3.3). */
+  instance: z
+    .url({ protocol: /^https$/ })
+    .max(500)
+    .optional()
+    .catch(undefined),
   subproblems: z
-    .array(z.object({ detail: text.optional() }))
+    .array(z.object({ type: type.optional(), detail: text.optional() }))
     .max(1_000)
     .optional()
     .catch(undefined),
@@ -32,9 +39,10 @@ export function readProblem({ status, body }: AcmeResponse): Problem | undefined
 const MAX_SENTENCE = 500
 
 /** The CA's own words in one line, as the API shows them. */
-export function describeProblem({ type, detail, subproblems = [] }: Problem): string {
+export function describeProblem({ type, detail, instance, subproblems = [] }: Problem): string {
   const [first] = subproblems.flatMap((sub) => (sub.detail === undefined ? [] : [sub.detail]))
-  const sentence = [detail ?? `The CA reports ${type}`, first]
+  const page = type === 'userActionRequired' ? instance : undefined
+  const sentence = [detail ?? `The CA reports ${type}`, page, first]
     .filter((part) => part !== undefined)
     .join(' | ')
     .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
@@ -42,9 +50,29 @@ export function describeProblem({ type, detail, subproblems = [] }: Problem): st
   return sentence.length > MAX_SENTENCE ? `${sentence.slice(0, MAX_SENTENCE)}…` : sentence
 }
 
-interface Circumstances {
-  /** `order`: the request was about one order, so "not found" means that order. */
-  about: 'ca' | 'order'
+/**
+ * Whose fault it is that a name could not be validated: the name's, where its DNS, its web server or
+ * its CAA records are wrong (RFC 8555 section 6.7); otherwise another CA may do it.
+ */
+export function faultOf({ type, subproblems = [] }: Problem): 'name' | 'ca' {
+  const types = [type, ...subproblems.map((sub) => sub.type ?? '')]
+  return types.some((each) => FAULTS_OF_NAMES.has(each)) ? 'name' : 'ca'
+}
+
+/** `dnssec` and the like: RFC 8555 lets CAs add types to the registry. */
+const FAULTS_OF_NAMES = new Set([
+  'caa',
+  'connection',
+  'dns',
+  'dnssec',
+  'incorrectResponse',
+  'tls',
+  'unauthorized',
+])
+
+export interface Circumstances {
+  /** What the request was about, and so what "not found" means: an order can be opened again. */
+  about: 'ca' | 'order' | 'certificate'
   now: number
 }
 
@@ -53,8 +81,8 @@ export function issuerErrorOf(response: AcmeResponse, { about, now }: Circumstan
   const problem = readProblem(response)
   const retryAfterMs = readRetryAfter(response, now)
   const said = problem ? describeProblem(problem) : `The CA answered ${response.status}.`
-  const options = retryAfterMs === undefined ? {} : { retryAfterMs }
-  return new IssuerError(kindOf(response, problem, about), said, options)
+  const kind = kindOf(response, problem, about)
+  return new IssuerError(kind, said, { retryAfterMs, problemType: problem?.type })
 }
 
 /**
@@ -64,18 +92,24 @@ export function issuerErrorOf(response: AcmeResponse, { about, now }: Circumstan
 function kindOf(
   response: AcmeResponse,
   problem: Problem | undefined,
-  about: 'ca' | 'order',
+  about: Circumstances['about'],
 ): IssuerErrorKind {
   const { status } = response
   if (status === 429 || problem?.type === 'rateLimited') return 'rate-limited'
   if (status >= 500 || status === 408) return 'unavailable'
   const isGone = status === 404 || status === 410
   if (isGone && (problem || response.header('replay-nonce') !== undefined)) {
-    return about === 'order' ? 'unknown-order' : 'unavailable'
+    return NOT_FOUND[about]
   }
   if (!problem || PASSING_TYPES.has(problem.type)) return 'unavailable'
   return 'rejected'
 }
+
+const NOT_FOUND = {
+  ca: 'unavailable',
+  order: 'unknown-order',
+  certificate: 'rejected',
+} as const satisfies Record<Circumstances['about'], IssuerErrorKind>
 
 /** Nothing is wrong with the request. */
 const PASSING_TYPES = new Set(['badNonce', 'serverInternal'])

@@ -9,17 +9,19 @@ import type { Random } from '#lib/random.ts'
 import type { SecretStore } from '#store/store.ts'
 
 import type { ChallengeFinding } from '../../lifecycle/inspector.ts'
-import { CsrError, parseCsr, type Csr } from '../csr.ts'
+import { namesOf } from '../certificate-names.ts'
+import type { Csr } from '../csr.ts'
 import { IssuerError, type Issuer, type OrderProgress, type OrderRequest } from '../issuer.ts'
-import { isLeafKey } from '../keys.ts'
 import { signLeaf, type Authority, type Validity } from './authority.ts'
 import { openHierarchy, renderRoots, type Hierarchy } from './hierarchy.ts'
+import { readOrderCsr } from './order-csr.ts'
 import { createOrderTickets, type OrderTicket, type OrderTickets } from './order-ticket.ts'
+import { listProofs, type Proof } from './proofs.ts'
 import { Validations } from './validations.ts'
 
 /**
- * The built-in CA. It validates like any other: it looks at the http-01 challenge itself and signs
- * nothing for a name that it did not see proved. Its keys never leave it.
+ * The built-in CA. It validates like any other: it looks at the challenges itself and signs nothing
+ * for a name that it did not see proved. Its keys never leave it.
  *
  * After a restart orders are still good (see order-ticket.ts); what was validated is forgotten, so
  * an order that was to be finalized then is unknown and must be opened again.
@@ -34,7 +36,7 @@ export interface LocalIssuer extends Issuer {
 export interface LocalIssuerOptions {
   /** Where the hierarchy is kept; made at the first start. */
   secrets: SecretStore
-  /** Fetches a challenge as a CA does. Rejects only when the signal aborts. */
+  /** Looks at a challenge as a CA does. Rejects only when the signal aborts. */
   inspectChallenge: (challenge: OrderChallenge, signal: AbortSignal) => Promise<ChallengeFinding>
   clock: Clock
   random: Random
@@ -108,21 +110,21 @@ class BuiltInCa implements LocalIssuer {
     this.#tickets = createOrderTickets(parts.hierarchy.orderSecret)
   }
 
-  async openOrder({ hostname, wildcard, keyAlgorithm }: OrderRequest): Promise<Order> {
-    if (wildcard) {
-      throw new IssuerError('rejected', 'The built-in CA validates by HTTP, and so no wildcards.')
-    }
-    const { clock, random, orderLifetimeMs, validations } = this.#parts
-    const provedUntil = validations.provedUntil(hostname)
+  /** A wildcard's proofs are reused together or not at all, so that no customer is hurried by one. */
+  async openOrder(request: OrderRequest): Promise<Order> {
+    const { hostname, wildcard, keyAlgorithm } = request
+    const { clock, random, orderLifetimeMs } = this.#parts
+    const provedUntil = this.#provedUntil(namesOf(request))
     const ticket: OrderTicket = {
       id: Buffer.from(random.bytes(16)).toString('base64url'),
       hostname,
+      wildcard,
       keyAlgorithm,
       authorized: provedUntil !== undefined,
       expiresAt: provedUntil ?? clock.now() + orderLifetimeMs,
     }
     const url = this.#tickets.seal(ticket)
-    const challenges = ticket.authorized ? [] : [this.#challenge(ticket, url)]
+    const challenges = this.#proofs(ticket, url).flatMap((proof) => proof.challenges)
     return { ca: this.name, url, challenges, expiresAt: ticket.expiresAt }
   }
 
@@ -136,34 +138,35 @@ class BuiltInCa implements LocalIssuer {
   /** Nobody would see it: it publishes no list of what it revoked. */
   async revoke(): Promise<void> {}
 
-  async beginValidation(order: Order): Promise<void> {
-    const ticket = this.#open(order)
-    if (!ticket.authorized) this.#validate(ticket, order)
+  async beginValidation(order: Order, challenges: readonly OrderChallenge[]): Promise<void> {
+    const chosen = new Set(challenges.map(({ url }) => url))
+    for (const proof of this.#proofs(this.#open(order), order.url)) {
+      const asked = proof.challenges.filter(({ url }) => chosen.has(url))
+      if (asked.length > 0) this.#validate(proof, asked)
+    }
   }
 
-  /** A validation that was cut off by a restart is begun anew. */
+  /**
+   * A validation that was cut off by a restart is begun anew. Which challenge it was about is forgotten
+   * with it, so that each is looked at until one is right.
+   */
   async checkOrder(order: Order, signal: AbortSignal): Promise<OrderProgress> {
-    const ticket = this.#open(order)
-    if (ticket.authorized) return { state: 'ready' }
-    const begun = this.#validate(ticket, order)
-    if (begun.state === 'running') await this.#wait(begun.settled, signal)
-    const validation = this.#parts.validations.find(ticket.id)
-    switch (validation?.state) {
-      case 'valid':
-        return { state: 'ready' }
-      case 'invalid':
-        return { state: 'invalid', problem: validation.problem, fault: 'name' }
-      default:
-        return { state: 'pending', retryAfterMs: RETRY_MS }
-    }
+    const proofs = this.#proofs(this.#open(order), order.url)
+    const begun = proofs.map((proof) => this.#validate(proof, proof.challenges))
+    const running = begun.flatMap((one) => (one.state === 'running' ? [one.settled] : []))
+    if (running.length > 0) await this.#wait(Promise.all(running), signal)
+    return this.#progressOf(proofs)
   }
 
   /** After a restart the name is proved again first: what was proved is known in memory only. */
   async finalize(order: Order, der: Uint8Array, signal: AbortSignal): FinalizeResult {
     const ticket = this.#open(order)
-    if (!this.#parts.validations.find(ticket.id)) await this.checkOrder(order, signal)
-    if (!this.#isReady(ticket)) return { state: 'processing', retryAfterMs: RETRY_MS }
-    const csr = await readCsr(der, ticket)
+    const proofs = this.#proofs(ticket, order.url)
+    const isForgotten = proofs.some(({ id }) => !this.#parts.validations.find(id))
+    const progress = isForgotten ? await this.checkOrder(order, signal) : this.#progressOf(proofs)
+    if (progress.state === 'invalid') refuse(progress.problem)
+    if (progress.state === 'pending') return { state: 'processing', retryAfterMs: RETRY_MS }
+    const csr = await readOrderCsr(der, ticket)
     const key = createHash('sha256').update(csr.spki).digest('hex')
     const issued = this.#issued.get(ticket.id) ?? this.#issue(ticket, csr, key)
     if (issued.key !== key) refuse('The order was finalized with another key.')
@@ -187,27 +190,46 @@ class BuiltInCa implements LocalIssuer {
     return ticket
   }
 
-  #challenge(ticket: OrderTicket, url: string): OrderChallenge {
-    const token = this.#tickets.token(ticket)
-    return {
-      type: 'http-01',
-      identifier: ticket.hostname,
-      url: `${url}:http-01`,
-      token,
-      keyAuthorization: `${token}.${this.#parts.hierarchy.accountThumbprint}`,
+  /** Until when all of them need no new proof; undefined where one needs it. */
+  #provedUntil(names: readonly string[]): number | undefined {
+    const untils = names.map((name) => this.#parts.validations.provedUntil(name))
+    return untils.every((until) => until !== undefined) ? Math.min(...untils) : undefined
+  }
+
+  /** What the order wants proved. */
+  #proofs(ticket: OrderTicket, url: string): Proof[] {
+    if (ticket.authorized) return []
+    const { accountThumbprint } = this.#parts.hierarchy
+    return listProofs(ticket, { url, tokens: this.#tickets.tokens(ticket), accountThumbprint })
+  }
+
+  #validate(proof: Proof, challenges: readonly OrderChallenge[]): ReturnType<Validations['begin']> {
+    return this.#parts.validations.begin(proof, (signal) => this.#look(challenges, signal))
+  }
+
+  /** Any of them proves the name; where none does, it is the first one's problem. */
+  async #look(
+    challenges: readonly OrderChallenge[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    let problem: string | undefined
+    for (const challenge of challenges) {
+      const finding = await this.#parts.inspectChallenge(challenge, signal)
+      if (finding.isReady) return undefined
+      problem ??= finding.problem
     }
+    return problem
   }
 
-  #validate(ticket: OrderTicket, order: Order): ReturnType<Validations['begin']> {
-    const { validations, inspectChallenge } = this.#parts
-    const challenge = this.#challenge(ticket, order.url)
-    return validations.begin(ticket, async (signal) => {
-      const finding = await inspectChallenge(challenge, signal)
-      return finding.isReady ? undefined : finding.problem
-    })
+  #progressOf(proofs: readonly Proof[]): OrderProgress {
+    const found = proofs.map(({ id }) => this.#parts.validations.find(id))
+    const invalid = found.find((validation) => validation?.state === 'invalid')
+    if (invalid) return { state: 'invalid', problem: invalid.problem, fault: 'name' }
+    const isReady = found.every((validation) => validation?.state === 'valid')
+    return isReady ? { state: 'ready' } : { state: 'pending', retryAfterMs: RETRY_MS }
   }
 
-  async #wait(settled: Promise<void>, signal: AbortSignal): Promise<void> {
+  async #wait(settled: Promise<unknown>, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const stop = (): void => resolve()
     const timer = this.#parts.clock.after(PATIENCE_MS, stop)
@@ -218,14 +240,6 @@ class BuiltInCa implements LocalIssuer {
     signal.throwIfAborted()
   }
 
-  /** False while the look is under way. */
-  #isReady(ticket: OrderTicket): boolean {
-    if (ticket.authorized) return true
-    const validation = this.#parts.validations.find(ticket.id)
-    if (validation?.state === 'invalid') refuse(validation.problem)
-    return validation?.state === 'valid'
-  }
-
   #issue(ticket: OrderTicket, csr: Csr, key: string): Issued {
     const chain = this.#sign(ticket, csr)
     const issued = { key, chain }
@@ -234,12 +248,13 @@ class BuiltInCa implements LocalIssuer {
     return issued
   }
 
-  async #sign({ keyAlgorithm, hostname }: OrderTicket, csr: Csr): Promise<Chain> {
+  async #sign(ticket: OrderTicket, csr: Csr): Promise<Chain> {
     const { hierarchy, random } = this.#parts
+    const { keyAlgorithm } = ticket
     const issuer = hierarchy.intermediates[keyAlgorithm]
     const validity = this.#validityUnder(issuer)
     const publicKey = csr.spki
-    const names = [hostname]
+    const names = namesOf(ticket)
     const leaf = await signLeaf({ issuer, keyAlgorithm, publicKey, names, validity, random })
     return { leaf, intermediates: [issuer.der] }
   }
@@ -253,18 +268,6 @@ class BuiltInCa implements LocalIssuer {
     if (notAfter <= now) refuse('The intermediate of the built-in CA has expired.')
     return { notBefore: Math.max(backdated, certificate.notBefore.getTime()), notAfter }
   }
-}
-
-async function readCsr(der: Uint8Array, { hostname, keyAlgorithm }: OrderTicket): Promise<Csr> {
-  const csr = await parseCsr(der).catch((error: unknown) => {
-    if (error instanceof CsrError) return refuse(`The CSR cannot be used: ${error.message}.`)
-    throw error
-  })
-  if (csr.names.join() !== hostname) refuse(`The CSR is not for ${hostname} alone.`)
-  if (!isLeafKey(csr.publicKey, keyAlgorithm)) {
-    refuse(`The CSR's key is not of the kind that the order is for (${keyAlgorithm}).`)
-  }
-  return csr
 }
 
 function refuse(message: string): never {

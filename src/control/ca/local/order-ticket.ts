@@ -9,6 +9,8 @@ import { z } from 'zod'
 export interface OrderTicket {
   id: string
   hostname: string
+  /** For `*.hostname` too. */
+  wildcard: boolean
   keyAlgorithm: 'ecdsa' | 'rsa'
   /** Opened on an authorization that is still good: nothing to be proved. */
   authorized: boolean
@@ -21,21 +23,23 @@ export interface OrderTickets {
   seal(ticket: OrderTicket): string
   /** Undefined for what is not an address of ours. */
   open(url: string): OrderTicket | undefined
-  /** The challenge token: 256 bits that only this CA can derive (RFC 8555 section 11.3). */
-  token(ticket: OrderTicket): string
+  /**
+   * Challenge tokens: 256 bits each that only this CA can derive (RFC 8555 section 11.3). The wildcard
+   * has its own, so that what proves the name does not prove it too.
+   */
+  tokens(ticket: OrderTicket): { name: string; wildcard: string }
 }
 
 const PREFIX = 'urn:custos:order:'
 /** A name has at most 253 characters; the rest of a ticket is short. */
 const MAX_URL = 1024
 
-const ticketSchema = z.tuple([
-  z.string(),
-  z.string(),
-  z.enum(['ecdsa', 'rsa']),
-  z.boolean(),
-  z.int(),
-])
+const base = [z.string(), z.string(), z.enum(['ecdsa', 'rsa']), z.boolean(), z.int()] as const
+/**
+ * Without a wildcard it is what it was before there were wildcards, to the byte: orders of then are
+ * still good, and so are their tokens.
+ */
+const ticketSchema = z.union([z.tuple([...base]), z.tuple([...base, z.literal(true)])])
 
 export function createOrderTickets(secret: Uint8Array): OrderTickets {
   const mac = (purpose: string, text: string): Buffer =>
@@ -54,17 +58,22 @@ export function createOrderTickets(secret: Uint8Array): OrderTickets {
       if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return undefined
       return decode(payload)
     },
-    token: (ticket) => mac('token', encode(ticket)).toString('base64url'),
+    tokens(ticket) {
+      const token = (purpose: string): string => mac(purpose, encode(ticket)).toString('base64url')
+      return { name: token('token'), wildcard: token('wildcard token') }
+    },
   }
 }
 
-function encode({ id, hostname, keyAlgorithm, authorized, expiresAt }: OrderTicket): string {
-  const fields = [id, hostname, keyAlgorithm, authorized, expiresAt]
+function encode(ticket: OrderTicket): string {
+  const { id, hostname, keyAlgorithm, authorized, expiresAt, wildcard } = ticket
+  const fields = [id, hostname, keyAlgorithm, authorized, expiresAt, ...(wildcard ? [true] : [])]
   return Buffer.from(JSON.stringify(fields)).toString('base64url')
 }
 
 function decode(payload: string): OrderTicket {
   const text = Buffer.from(payload, 'base64url').toString()
-  const [id, hostname, keyAlgorithm, authorized, expiresAt] = ticketSchema.parse(JSON.parse(text))
-  return { id, hostname, keyAlgorithm, authorized, expiresAt }
+  const fields = ticketSchema.parse(JSON.parse(text))
+  const [id, hostname, keyAlgorithm, authorized, expiresAt, wildcard = false] = fields
+  return { id, hostname, keyAlgorithm, authorized, expiresAt, wildcard }
 }

@@ -3,8 +3,9 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '#lib/clock.ts'
 
 import { IssuerError } from '../issuer.ts'
+import type { Proof } from './proofs.ts'
 
-/** How far the look at one order's challenge is. */
+/** How far the look at one thing that is to be proved is. */
 export type Validation =
   | { state: 'running'; settled: Promise<void> }
   | { state: 'valid' }
@@ -29,7 +30,7 @@ export class Validations {
   readonly #clock: Clock
   readonly #reuseMs: number
   readonly #maxRunning: number
-  readonly #byOrder: LRUCache<string, Validation>
+  readonly #byProof: LRUCache<string, Validation>
   readonly #provedUntil: LRUCache<string, number>
   readonly #running = new Set<Promise<void>>()
   readonly #closing = new AbortController()
@@ -38,18 +39,18 @@ export class Validations {
     this.#clock = clock
     this.#reuseMs = reuseMs
     this.#maxRunning = maxRunning
-    this.#byOrder = new LRUCache({ max: maxKept })
+    this.#byProof = new LRUCache({ max: maxKept })
     this.#provedUntil = new LRUCache({ max: maxKept })
   }
 
   /** Until when the name needs no new proof; undefined where it needs one. */
-  provedUntil(hostname: string): number | undefined {
-    const until = this.#provedUntil.get(hostname)
+  provedUntil(name: string): number | undefined {
+    const until = this.#provedUntil.get(name)
     return until !== undefined && until > this.#clock.now() ? until : undefined
   }
 
-  find(orderId: string): Validation | undefined {
-    return this.#byOrder.get(orderId)
+  find(id: string): Validation | undefined {
+    return this.#byProof.get(id)
   }
 
   /**
@@ -58,17 +59,17 @@ export class Validations {
    * @param look resolves to the problem in a sentence, or to undefined where all is well
    * @throws {IssuerError} `rate-limited` when too many are under way
    */
-  begin({ id, hostname }: { id: string; hostname: string }, look: Look): Validation {
-    const known = this.#byOrder.get(id)
+  begin({ id, name }: Pick<Proof, 'id' | 'name'>, look: Look): Validation {
+    const known = this.#byProof.get(id)
     if (known) return known
     if (this.#running.size >= this.#maxRunning) {
       const message = 'The built-in CA is busy with other validations.'
       throw new IssuerError('rate-limited', message, { retryAfterMs: BUSY_RETRY_MS })
     }
-    const settled = this.#run({ id, hostname }, look).finally(() => this.#running.delete(settled))
+    const settled = this.#run({ id, name }, look).finally(() => this.#running.delete(settled))
     this.#running.add(settled)
     const running: Validation = { state: 'running', settled }
-    this.#byOrder.set(id, running)
+    this.#byProof.set(id, running)
     return running
   }
 
@@ -78,15 +79,15 @@ export class Validations {
     await Promise.all(this.#running)
   }
 
-  async #run({ id, hostname }: { id: string; hostname: string }, look: Look): Promise<void> {
+  async #run({ id, name }: Pick<Proof, 'id' | 'name'>, look: Look): Promise<void> {
     try {
       const problem = await look(this.#closing.signal)
-      if (problem !== undefined) return void this.#byOrder.set(id, { state: 'invalid', problem })
-      this.#byOrder.set(id, { state: 'valid' })
-      this.#provedUntil.set(hostname, this.#clock.now() + this.#reuseMs)
+      if (problem !== undefined) return void this.#byProof.set(id, { state: 'invalid', problem })
+      this.#byProof.set(id, { state: 'valid' })
+      this.#provedUntil.set(name, this.#clock.now() + this.#reuseMs)
     } catch {
       // Cut off, not answered: nobody knows anything, so whoever asks next begins anew.
-      this.#byOrder.delete(id)
+      this.#byProof.delete(id)
     }
   }
 }

@@ -2,10 +2,20 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import type { AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
+import {
+  answering,
+  hanging,
+  problem,
+  startFaultyCa,
+  type Fault,
+  type FaultyCa,
+} from '#test/faulty-ca.ts'
+import { memorySecrets } from '#test/memory-secrets.ts'
 import { startPebble, type Pebble } from '#test/pebble.ts'
 import { freePort } from '#test/ports.ts'
 
 import {
+  challengesOf,
   issuerAt,
   makeCsr,
   NEVER,
@@ -16,45 +26,36 @@ import {
   untilValidated,
   type Responder,
 } from './acme-side.ts'
-import { answering, startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts'
 
 let responder: Responder
 let pebble: Pebble
-let proxy: FaultyProxy
+let ca: FaultyCa
 let issuer: AcmeIssuer
 
 beforeAll(async () => {
   responder = await startResponder()
   pebble = await startPebble({ httpPort: responder.port })
-  proxy = await startFaultyProxy(pebble)
+  ca = await startFaultyCa(pebble)
 })
 beforeEach(() => {
-  issuer = issuerAt({ ...atProxy(), timeoutMs: 2_000 })
+  issuer = issuerAt({ ...ca, timeoutMs: 2_000 })
 })
 afterEach(async () => {
-  proxy.fault = undefined
-  proxy.rewrite = undefined
+  ca.mend()
   await issuer.close()
 })
 afterAll(async () => {
-  await proxy?.close()
+  await ca?.close()
   await pebble?.close()
   await responder?.close()
 })
 
-const atProxy = (): { directoryUrl: string; httpsRoots: string } => ({
-  directoryUrl: proxy.directoryUrl,
-  httpsRoots: pebble.httpsRoots,
-})
-const problem = (type: string, detail: string): string =>
-  JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail })
-
 describe('a CA that is away at the start', () => {
   it('is unavailable, and used as soon as it is there', async () => {
-    proxy.fault = (request) => (request.socket.destroy(), true)
+    ca.fault = (request) => (request.socket.destroy(), true)
     await expect(open(issuer, newHostname())).rejects.toMatchObject({ kind: 'unavailable' })
-    proxy.fault = undefined
-    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 1)
+    ca.fault = undefined
+    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 3)
   })
 
   it('is unavailable where nobody listens', async () => {
@@ -68,9 +69,9 @@ describe('a CA that is away at the start', () => {
   })
 
   it('is asked once for all who wait', async () => {
-    const from = proxy.requests.length
+    const from = ca.requests.length
     await Promise.all(Array.from({ length: 8 }, () => open(issuer, newHostname())))
-    const paths = proxy.requests.slice(from).map((line) => line.split(' ')[2])
+    const paths = ca.requests.slice(from).map((line) => line.split(' ')[2])
     expect(paths.filter((path) => path === '/dir')).toHaveLength(1)
     // One question whether there is an account and one that makes it; more only for bad nonces.
     const accounts = paths.filter((path) => path === '/sign-me-up').length
@@ -129,15 +130,15 @@ describe('an answer of the CA', () => {
       { kind: 'unavailable' },
     ],
   ])('is understood: %s', async (_, answer, expected) => {
-    proxy.fault = answering('/order-plz', answer)
+    ca.fault = answering('/order-plz', answer)
     await expect(open(issuer, newHostname())).rejects.toMatchObject(expected)
-    proxy.fault = undefined
-    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 1)
+    ca.fault = undefined
+    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 3)
   })
 
   it('is not waited for longer than the time limit', async () => {
-    proxy.fault = (request) => request.url === '/order-plz'
-    const hasty = issuerAt({ ...atProxy(), timeoutMs: 300 })
+    ca.fault = hanging('/order-plz')
+    const hasty = issuerAt({ ...ca, timeoutMs: 300 })
     await expect(open(hasty, newHostname())).rejects.toMatchObject({
       kind: 'unavailable',
       message: expect.stringMatching(/within 0.3 s/),
@@ -146,15 +147,15 @@ describe('an answer of the CA', () => {
   })
 
   it('is not waited for when the caller gives up, nor when the issuer closes', async () => {
-    proxy.fault = (request) => request.url === '/order-plz'
+    ca.fault = hanging('/order-plz')
     const giving = new AbortController()
     const request = { hostname: newHostname(), wildcard: false, keyAlgorithm: 'ecdsa' } as const
     const given = issuer.openOrder(request, giving.signal)
-    await proxy.nextRequest()
+    await ca.nextRequest()
     giving.abort(new Error('given up'))
     await expect(given).rejects.toThrow('given up')
     const cut = issuer.openOrder(request, NEVER).catch((error: unknown) => error)
-    await proxy.nextRequest()
+    await ca.nextRequest()
     await issuer.close()
     expect(await cut).toBeInstanceOf(Error)
   })
@@ -163,11 +164,11 @@ describe('an answer of the CA', () => {
     const bad = answering('/order-plz', { status: 400, body: problem('badNonce', 'stale') })
     let times = 3
     let sent = 0
-    proxy.fault = (request, response) => {
-      if (request.url === '/order-plz') sent++
-      return sent <= times && bad(request, response)
+    ca.fault = (...call) => {
+      if (call[0].url === '/order-plz') sent++
+      return sent <= times && bad(...call)
     }
-    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 1)
+    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 3)
     times = Number.POSITIVE_INFINITY
     sent = 0
     await expect(open(issuer, newHostname())).rejects.toMatchObject({
@@ -178,7 +179,7 @@ describe('an answer of the CA', () => {
   })
 
   it('is not followed to an address that is not https', async () => {
-    proxy.rewrite = (path, body) =>
+    ca.rewrite = (path, body) =>
       path === '/dir' ? Buffer.from(body.toString().replaceAll('https://', 'http://')) : body
     await expect(open(issuer, newHostname())).rejects.toMatchObject({
       kind: 'unavailable',
@@ -190,7 +191,7 @@ describe('an answer of the CA', () => {
 describe('what a CA must not get away with', () => {
   it('has its authorization for another name refused', async () => {
     const hostname = newHostname()
-    proxy.rewrite = (path, body) =>
+    ca.rewrite = (path, body) =>
       path.startsWith('/authZ/')
         ? Buffer.from(body.toString().replace(hostname, 'bank.test'))
         : body
@@ -201,7 +202,7 @@ describe('what a CA must not get away with', () => {
   })
 
   it('has no token that is more than a token put into a path', async () => {
-    proxy.rewrite = (path, body) =>
+    ca.rewrite = (path, body) =>
       path.startsWith('/authZ/')
         ? Buffer.from(body.toString().replaceAll(/"token": "/g, '"token": "../'))
         : body
@@ -212,7 +213,7 @@ describe('what a CA must not get away with', () => {
     const hostname = newHostname()
     const order = await open(issuer, hostname)
     responder.answer(order)
-    await issuer.beginValidation(order, order.challenges, NEVER)
+    await issuer.beginValidation(order, challengesOf(order), NEVER)
     expect(await untilValidated(issuer, order)).toBeUndefined()
     const { privateKey, csr } = await makeCsr([hostname], 'ecdsa')
     for (const garbage of [
@@ -220,10 +221,10 @@ describe('what a CA must not get away with', () => {
       '<html>',
       '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
     ]) {
-      proxy.rewrite = (path, body) => (path.startsWith('/certZ/') ? Buffer.from(garbage) : body)
+      ca.rewrite = (path, body) => (path.startsWith('/certZ/') ? Buffer.from(garbage) : body)
       await expect(untilSigned(issuer, order, csr)).rejects.toMatchObject({ kind: 'rejected' })
     }
-    proxy.rewrite = undefined
+    ca.rewrite = undefined
     const chain = await untilSigned(issuer, order, csr)
     expect(createKeyMaker().describe({ chain, privateKey, names: [hostname] })).toBeDefined()
   })
@@ -233,9 +234,8 @@ describe('what a CA must not get away with', () => {
     await open(issuer, hostname, 'ecdsa')
     // Boulder's way: the same order for the same name, as long as it is open.
     const other = await open(issuer, hostname, 'rsa')
-    proxy.fault = (request, response) => {
+    ca.fault = (request, response) => {
       if (request.url !== '/order-plz') return false
-      request.resume()
       response.writeHead(201, { location: other.url }).end(
         JSON.stringify({
           status: 'pending',
@@ -266,17 +266,54 @@ describe('a call that is repeated', () => {
         errors.push(first.reason)
         return call()
       }
-      proxy.loses = path
+      ca.loses = path
       const order = await twice(() => open(issuer, hostname, 'rsa'))
       responder.answer(order)
-      await twice(() => issuer.beginValidation(order, order.challenges, NEVER))
+      await twice(() => issuer.beginValidation(order, challengesOf(order), NEVER))
       expect(await untilValidated(issuer, order)).toBeUndefined()
       const chain = await twice(() => untilSigned(issuer, order, csr))
-      expect(proxy.loses).toBeUndefined()
+      expect(ca.loses).toBeUndefined()
       expect(errors).toMatchObject([{ kind: 'unavailable' }])
       expect(createKeyMaker().describe({ chain, privateKey, names: [hostname] })).toBeDefined()
     },
   )
+})
+
+describe('a look that the CA refuses', () => {
+  const refuse = answering('/chalZ/', { status: 403, body: problem('malformed', 'Not now') })
+  const refusing: Fault = (request, response, posted) =>
+    posted?.payload !== undefined && refuse(request, response, posted)
+
+  it('is an error while nothing was begun', async () => {
+    const order = await open(issuer, newHostname())
+    ca.fault = refusing
+    await expect(issuer.beginValidation(order, challengesOf(order), NEVER)).rejects.toMatchObject({
+      kind: 'rejected',
+      message: 'Not now',
+    })
+  })
+
+  it('is none where somebody else had it looked at meanwhile, in another way', async () => {
+    const secrets = memorySecrets()
+    await using stack = new AsyncDisposableStack()
+    const [slow, fast] = [issuerAt({ ...ca, secrets }), issuerAt({ ...ca, secrets })]
+    for (const each of [slow, fast]) stack.defer(() => each.close())
+    const order = await open(slow, newHostname())
+    responder.answer(order)
+    // Bad nonces have the request of the other sent more than once.
+    let refused = 0
+    ca.fault = (request, response, posted) => {
+      if (!request.url?.startsWith('/chalZ/') || !posted?.payload || refused++ > 0) return false
+      const ahead = fast.beginValidation(order, challengesOf(order), NEVER)
+      void ahead
+        .then(() => untilValidated(fast, order))
+        .then(() => refuse(request, response, posted))
+      return true
+    }
+    await slow.beginValidation(order, challengesOf(order, 'dns-01'), NEVER)
+    expect(refused).toBeGreaterThanOrEqual(2)
+    expect(await slow.checkOrder(order, NEVER)).toEqual({ state: 'ready' })
+  })
 })
 
 describe('an account', () => {
@@ -287,18 +324,7 @@ describe('an account', () => {
       status: 400,
       body: problem('accountDoesNotExist', 'No such account'),
     })
-    proxy.fault = (request, response) => lost++ === 0 && gone(request, response)
-    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 1)
-  })
-
-  it('that the CA has revoked refuses orders with the CA’s sentence', async () => {
-    proxy.fault = answering('/sign-me-up', {
-      status: 403,
-      body: problem('unauthorized', 'Account is not valid, has status "revoked"'),
-    })
-    await expect(open(issuer, newHostname())).rejects.toMatchObject({
-      kind: 'rejected',
-      message: 'Account is not valid, has status "revoked"',
-    })
+    ca.fault = (...call) => lost++ === 0 && gone(...call)
+    await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 3)
   })
 })

@@ -4,11 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
-import type { Order } from '#domain/issuance.ts'
+import { CHALLENGE_TYPES, type Order } from '#domain/issuance.ts'
 import { memorySecrets } from '#test/memory-secrets.ts'
 import { startPebble, type Pebble } from '#test/pebble.ts'
 
 import {
+  challengesOf,
   issuerAt,
   makeCsr,
   NEVER,
@@ -40,7 +41,7 @@ afterAll(async () => {
 async function provedOrder(hostname = newHostname()): Promise<Order> {
   const order = await open(issuer, hostname)
   responder.answer(order)
-  await issuer.beginValidation(order, order.challenges, NEVER)
+  await issuer.beginValidation(order, challengesOf(order), NEVER)
   expect(await untilValidated(issuer, order)).toBeUndefined()
   return order
 }
@@ -51,11 +52,13 @@ describe('an order at an ACME CA', () => {
     const order = await open(issuer, hostname, keyAlgorithm)
     expect(order.ca).toBe(pebble.directoryUrl)
     expect(order.expiresAt).toBeGreaterThan(Date.now())
-    expect(order.challenges).toMatchObject([{ type: 'http-01', identifier: hostname }])
+    expect(order.challenges).toMatchObject(
+      CHALLENGE_TYPES.map((type) => ({ type, identifier: hostname })),
+    )
     expect(await issuer.checkOrder(order, NEVER)).toMatchObject({ state: 'pending' })
 
     responder.answer(order)
-    await issuer.beginValidation(order, order.challenges, NEVER)
+    await issuer.beginValidation(order, challengesOf(order), NEVER)
     expect(await untilValidated(issuer, order)).toBeUndefined()
 
     const { privateKey, csr } = await makeCsr([hostname], keyAlgorithm)
@@ -94,7 +97,7 @@ describe('an order at an ACME CA', () => {
 
     const after = issuerAt({ ...pebble, secrets })
     responder.answer(order)
-    await after.beginValidation(order, order.challenges, NEVER)
+    await after.beginValidation(order, challengesOf(order), NEVER)
     expect(await untilValidated(after, order)).toBeUndefined()
     const { csr } = await makeCsr([hostname], 'ecdsa')
     await expect(untilSigned(after, order, csr)).resolves.toHaveProperty('leaf')
@@ -104,10 +107,10 @@ describe('an order at an ACME CA', () => {
   it('lets the CA look once, however often it is told to', async () => {
     const order = await open(issuer, newHostname())
     responder.answer(order)
-    await issuer.beginValidation(order, order.challenges, NEVER)
-    await issuer.beginValidation(order, order.challenges, NEVER)
+    await issuer.beginValidation(order, challengesOf(order), NEVER)
+    await issuer.beginValidation(order, challengesOf(order), NEVER)
     expect(await untilValidated(issuer, order)).toBeUndefined()
-    await issuer.beginValidation(order, order.challenges, NEVER)
+    await issuer.beginValidation(order, challengesOf(order), NEVER)
     expect(await issuer.checkOrder(order, NEVER)).toEqual({ state: 'ready' })
   })
 
@@ -128,8 +131,9 @@ describe('an order at an ACME CA', () => {
 
   it('is invalid with the CA’s own sentence when the proof is not there', async () => {
     const order = await open(issuer, newHostname())
-    await issuer.beginValidation(order, order.challenges, NEVER)
+    await issuer.beginValidation(order, challengesOf(order), NEVER)
     expect(await untilValidated(issuer, order)).toMatch(/404/)
+    expect(await issuer.checkOrder(order, NEVER)).toMatchObject({ fault: 'name' })
     const { csr } = await makeCsr(['x.customer.test'], 'ecdsa')
     await expect(issuer.finalize(order, csr, NEVER)).rejects.toMatchObject({
       kind: 'rejected',
@@ -161,11 +165,6 @@ describe('an order at an ACME CA', () => {
         kind: 'unknown-order',
       })
     }
-  })
-
-  it('is refused at once for a wildcard', async () => {
-    const request = { hostname: newHostname(), wildcard: true, keyAlgorithm: 'ecdsa' } as const
-    await expect(issuer.openOrder(request, NEVER)).rejects.toMatchObject({ kind: 'rejected' })
   })
 
   it('stops waiting when its caller does', async () => {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 
 import type { AcmeResponse } from '#control/ca/acme/acme-http.ts'
-import { describeProblem, issuerErrorOf, readRetryAfter } from '#control/ca/acme/acme-problem.ts'
+import {
+  describeProblem,
+  faultOf,
+  issuerErrorOf,
+  readRetryAfter,
+} from '#control/ca/acme/acme-problem.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')
 
@@ -10,7 +15,12 @@ function response(
   { headers = {}, body = '' }: { headers?: Record<string, string>; body?: unknown } = {},
 ): AcmeResponse {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  return { status, body: Buffer.from(text), header: (name) => headers[name] }
+  return {
+    status,
+    body: Buffer.from(text),
+    header: (name) => headers[name],
+    headers: (name) => [headers[name] ?? []].flat(),
+  }
 }
 
 describe('Retry-After', () => {
@@ -60,4 +70,19 @@ describe('a problem document', () => {
     expect(issuerErrorOf(response(404), about).kind).toBe('unavailable')
     expect(issuerErrorOf(response(404, { body: '{"type":7}' }), about).kind).toBe('unavailable')
   })
+})
+
+describe('a validation that failed', () => {
+  it.each(['dns', 'connection', 'tls', 'unauthorized', 'incorrectResponse', 'caa', 'dnssec'])(
+    'is the name’s fault for %s',
+    (type) => {
+      expect(faultOf({ type })).toBe('name')
+      expect(faultOf({ type: 'compound', subproblems: [{}, { type }] })).toBe('name')
+    },
+  )
+
+  it.each(['serverInternal', 'rateLimited', 'rejectedIdentifier', 'unsupportedIdentifier', 'new'])(
+    'is the CA’s fault for %s',
+    (type) => expect(faultOf({ type })).toBe('ca'),
+  )
 })

@@ -1,9 +1,13 @@
-import { createAcmeIssuer, type AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
+import {
+  createAcmeIssuer,
+  type AcmeIssuer,
+  type AcmeIssuerOptions,
+} from '#control/ca/acme/acme-issuer.ts'
 import type { FinalizeProgress } from '#control/ca/issuer.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
-import type { Order } from '#domain/issuance.ts'
+import type { ChallengeType, Order, OrderChallenge } from '#domain/issuance.ts'
 import { systemClock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
 import { memorySecrets } from '#test/memory-secrets.ts'
@@ -25,24 +29,19 @@ export async function startResponder(): Promise<Responder> {
   return {
     ...server,
     answer(order) {
-      for (const { identifier, token, keyAuthorization } of order.challenges) {
+      for (const { identifier, token, keyAuthorization } of challengesOf(order)) {
         answers.set(`${identifier}/.well-known/acme-challenge/${token}`, keyAuthorization)
       }
     },
   }
 }
 
-export interface IssuerSetUp {
-  directoryUrl: string
-  httpsRoots?: string
-  secrets?: ReturnType<typeof memorySecrets>
-  externalAccount?: { kid: string; hmacKey: Uint8Array }
-  timeoutMs?: number
-}
+export type IssuerSetUp = Pick<AcmeIssuerOptions, 'directoryUrl'> &
+  Partial<AcmeIssuerOptions> & { httpsRoots?: string }
 
-export function issuerAt({ httpsRoots, secrets, ...options }: IssuerSetUp): AcmeIssuer {
+export function issuerAt({ httpsRoots, ...options }: IssuerSetUp): AcmeIssuer {
   return createAcmeIssuer({
-    secrets: secrets ?? memorySecrets(),
+    secrets: memorySecrets(),
     clock: systemClock,
     log: silentLogger,
     email: 'ops@saas.test',
@@ -56,6 +55,11 @@ let count = 0
 /** A name that no test used before. */
 export function newHostname(): Hostname {
   return parseHostname(`shop-${++count}.customer.test`, { allowReservedTlds: true })
+}
+
+/** Those of one type: what the lifecycle chooses. */
+export function challengesOf(order: Order, type: ChallengeType = 'http-01'): OrderChallenge[] {
+  return order.challenges.filter((challenge) => challenge.type === type)
 }
 
 export function open(
@@ -89,6 +93,20 @@ export async function untilSigned(
     if (progress.state === 'valid') return progress.chain
     await systemClock.sleep(50)
   }
+}
+
+/** From the order to the chain, proved by HTTP. */
+export async function issue(
+  issuer: AcmeIssuer,
+  { responder, hostname = newHostname() }: { responder: Responder; hostname?: Hostname },
+): Promise<Chain> {
+  const order = await open(issuer, hostname)
+  responder.answer(order)
+  await issuer.beginValidation(order, challengesOf(order), NEVER)
+  const problem = await untilValidated(issuer, order)
+  if (problem !== undefined) throw new Error(problem)
+  const { csr } = await makeCsr([hostname], 'ecdsa')
+  return untilSigned(issuer, order, csr)
 }
 
 export interface KeyAndCsr {

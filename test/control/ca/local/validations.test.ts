@@ -48,6 +48,6 @@ describe('the validations of the built-in CA', () => {
   })
 })
 
-function order(number: number): { id: string; hostname: string } {
-  return { id: String(number), hostname: `${number}.test` }
+function order(number: number): { id: string; name: string } {
+  return { id: String(number), name: `${number}.test` }
 }
