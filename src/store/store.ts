@@ -1,4 +1,5 @@
 import type { Certificate } from '#domain/certificate.ts'
+import type { CustomCsr } from '#domain/custom-csr.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { HostnameStatus, SslStatus } from '#domain/status.ts'
@@ -17,6 +18,7 @@ export interface Store extends AsyncDisposable {
   readonly zones: ZoneStore
   readonly hostnames: HostnameStore
   readonly certificates: CertificateStore
+  readonly csrs: CsrStore
   readonly outbox: Outbox
   readonly secrets: SecretStore
   /** Waits for running calls, then closes. Idempotent. */
@@ -56,19 +58,20 @@ export interface HostnameStore {
   all(options?: { batchSize?: number }): AsyncIterable<CustomHostname[]>
   count(zoneId: string): Promise<number>
   /**
-   * Writes a new record and the outbox row that publishes it.
+   * Writes a new record, its certificates and the outbox row that publishes it.
    *
    * @throws {StoreError} `duplicate` when the zone has the name already (a record whose ownership is
-   *   `deleted` has given it up) or the id is taken, `no-such-zone`
+   *   `deleted` has given it up) or the id is taken, `no-such-zone`, `no-such-csr`
    */
-  create(record: CustomHostname): Promise<void>
+  create(record: CustomHostname, options?: { certificates?: readonly Certificate[] }): Promise<void>
   /**
    * Reads the record, applies `change` and writes what it returns, all in one transaction. `change`
    * must be pure: it may run again. It returns undefined to leave everything as it is.
    * An outbox row is written exactly when the new record's `deployment.serial` is larger.
    *
    * @returns the record after the call, or undefined where there is none
-   * @throws {StoreError} `duplicate` when a `deleted` record is revived whose name is taken again
+   * @throws {StoreError} `duplicate` when a `deleted` record is revived whose name is taken again,
+   *   `no-such-csr` when a certificate is added whose CSR is gone
    */
   update(id: string, change: HostnameChange): Promise<CustomHostname | undefined>
   /** Removes the record, its certificates and their keys. @returns false where there is none */
@@ -132,6 +135,32 @@ export interface CertificateStore {
   listByHostname(hostnameId: string): Promise<Certificate[]>
   /** Of several hostnames in one read, for lists and republishing. */
   listByHostnames(hostnameIds: readonly string[]): Promise<Certificate[]>
+  /**
+   * CA certificates (DER) that came with any certificate until now and have this subject, as
+   * `X509Certificate.subject` writes it; at most 16, since anyone may make one of that name. Nothing
+   * is said of their signatures.
+   */
+  findIntermediates(subject: string): Promise<Uint8Array[]>
+}
+
+/** Requests of callers who take them to a CA of their own. */
+export interface CsrStore {
+  /** Those of one zone, or (undefined) those of the account. */
+  list(zoneId: string | undefined, page: CsrPage): Promise<PageOf<CustomCsr>>
+  find(id: string): Promise<CustomCsr | undefined>
+  /** @throws {StoreError} `duplicate` when the id is taken, `no-such-zone` */
+  create(csr: CustomCsr): Promise<void>
+  /**
+   * Removes it and destroys its key.
+   *
+   * @returns false where there is none
+   * @throws {StoreError} `in-use` while a certificate has its key
+   */
+  remove(id: string): Promise<boolean>
+}
+
+export interface CsrPage extends Omit<Page, 'order'> {
+  order?: 'created' | 'name'
 }
 
 /**
@@ -178,6 +207,9 @@ export type StoreErrorKind =
   | 'duplicate'
   | 'not-empty'
   | 'no-such-zone'
+  | 'no-such-csr'
+  /** A CSR whose key a certificate has. */
+  | 'in-use'
   /** The database was written by a newer program. */
   | 'newer-schema'
   /** None of the secret keys given is the one that sealed the database's secrets. */

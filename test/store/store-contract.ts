@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 
 import { certificatesContract } from './contract/certificates.ts'
+import { csrsContract } from './contract/csrs.ts'
 import { concurrencyContract } from './contract/concurrency.ts'
 import { hostnameListContract } from './contract/hostname-list.ts'
 import { hostnamesContract } from './contract/hostnames.ts'
@@ -19,6 +20,7 @@ export function storeContract(name: string, open: OpenStore): void {
     hostnameListContract(open)
     leasesContract(open)
     certificatesContract(open)
+    csrsContract(open)
     outboxContract(open)
     secretsContract(open)
     concurrencyContract(open)

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 
+import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -83,7 +84,11 @@ export class SqlHostnameStore implements HostnameStore {
     return this.#database.read((db) => countHostnames(db, zoneId))
   }
 
-  async create(record: CustomHostname): Promise<void> {
+  async create(
+    record: CustomHostname,
+    { certificates = [] }: { certificates?: readonly Certificate[] } = {},
+  ): Promise<void> {
+    checkOwner(record.id, certificates)
     await withDuplicateNamed(record, () =>
       this.#database.transact(async (db) => {
         await countIn(db, record)
@@ -91,6 +96,7 @@ export class SqlHostnameStore implements HostnameStore {
           .insertInto('custom_hostnames')
           .values({ ...toRow(record), lease_until: 0 })
           .execute()
+        await addCertificates(db, certificates)
         await enqueue(db, { hostnameId: record.id, serial: record.deployment.serial })
       }),
     )
@@ -208,9 +214,7 @@ async function writeUpdate(
   if (record.id !== id || record.zoneId !== zoneId) {
     throw new TypeError(`Cannot change the id or the zone of the custom hostname ${id}`)
   }
-  if (added.some((certificate) => certificate.hostnameId !== id)) {
-    throw new TypeError(`Cannot add another hostname's certificate to ${id}`)
-  }
+  checkOwner(id, added)
   await withDuplicateNamed(record, () =>
     db.updateTable('custom_hostnames').set(toRow(record)).where('id', '=', id).execute(),
   )
@@ -218,6 +222,11 @@ async function writeUpdate(
   await removeCertificates(db, { hostnameId: id, ids: removed })
   const { serial } = record.deployment
   if (serial > before.deployment.serial) await enqueue(db, { hostnameId: id, serial })
+}
+
+function checkOwner(id: string, certificates: readonly Certificate[]): void {
+  if (certificates.every((certificate) => certificate.hostnameId === id)) return
+  throw new TypeError(`Cannot add another hostname's certificate to ${id}`)
 }
 
 async function withDuplicateNamed(

@@ -4,6 +4,7 @@ import type { Sealer } from '#lib/sealing.ts'
 
 import type { Store } from '../store.ts'
 import { SqlCertificateStore } from './certificate-store.ts'
+import { SqlCsrStore } from './csr-store.ts'
 import { SqlHostnameStore } from './hostname-store.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/migrations.ts'
@@ -57,6 +58,7 @@ class SqlStore implements Store {
   readonly zones: SqlZoneStore
   readonly hostnames: SqlHostnameStore
   readonly certificates: SqlCertificateStore
+  readonly csrs: SqlCsrStore
   readonly outbox: SqlOutbox
   readonly secrets: SqlSecretStore
   readonly #database: SqlDatabase
@@ -69,6 +71,7 @@ class SqlStore implements Store {
     this.zones = new SqlZoneStore(database)
     this.hostnames = new SqlHostnameStore(database, { clock, log })
     this.certificates = new SqlCertificateStore(database)
+    this.csrs = new SqlCsrStore(database)
     this.outbox = new SqlOutbox(database)
     this.secrets = new SqlSecretStore(database, sealer)
   }
