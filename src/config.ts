@@ -62,6 +62,8 @@ export interface Config {
   /** Name under which DCV delegation answers, as shown in the API; undefined: no delegation. */
   dcvZone: string | undefined
   allowReservedTlds: boolean
+  /** PEM each: roots that callers' own certificates may come from besides the public ones. */
+  customCertificateRoots: readonly string[]
   logLevel: LogLevel
   edge: EdgeConfig
 }
@@ -161,6 +163,10 @@ export const SETTINGS = {
   CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'ip:port,… asked in look-ups' },
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
   CUSTOS_DCV_ZONE: { unset: 'none', meaning: 'Name of the DCV delegation zone' },
+  CUSTOS_CUSTOM_CERTIFICATE_ROOTS: {
+    unset: 'public',
+    meaning: 'PEM file: more roots trusted for uploaded certificates',
+  },
   CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
   CUSTOS_LOG_LEVEL: { default: 'info', meaning: 'error, warn, info, debug or silent' },
 } as const satisfies SettingsTable
@@ -248,6 +254,10 @@ function readConfig(of: SettingsReader<typeof SETTINGS>, options: LoadConfigOpti
     validationHttpPort: of.value('CUSTOS_VALIDATION_HTTP_PORT', (text) => parseInteger(text, PORT)),
     dcvZone: of.optional('CUSTOS_DCV_ZONE', parseOperatorHostname),
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
+    customCertificateRoots:
+      of.optional('CUSTOS_CUSTOM_CERTIFICATE_ROOTS', (path) =>
+        parsePemCertificates(readNamedFile(path, options.readFile)),
+      ) ?? [],
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
     edge: readEdgeConfig(of, options),
   }

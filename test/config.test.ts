@@ -38,6 +38,7 @@ describe('defaults', () => {
       validationHttpPort: 80,
       dcvZone: undefined,
       allowReservedTlds: false,
+      customCertificateRoots: [],
       logLevel: 'info',
       edge: {
         accessLog: false,
@@ -112,6 +113,7 @@ describe('each variable', () => {
       validationHttpPort: 8080,
       dcvZone: 'dcv.saas.test',
       allowReservedTlds: true,
+      customCertificateRoots: [],
       logLevel: 'debug',
       edge: {
         accessLog: true,
@@ -163,6 +165,12 @@ describe('origin roots', () => {
 
   it('are read from their file, each as its own PEM', () => {
     expect(roots(`# ours\n${pem}\n# and again\n${pem}`)).toEqual([pem, pem])
+  })
+
+  it('are read for uploaded certificates too', () => {
+    const env = { CUSTOS_CUSTOM_CERTIFICATE_ROOTS: '/r.pem' }
+    const { config } = loadWith({ env, files: { '/r.pem': pem } })
+    expect(config.customCertificateRoots).toEqual([pem])
   })
 
   it('are refused where the file has none, has a damaged one, or cannot be read', () => {

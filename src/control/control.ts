@@ -18,6 +18,8 @@ import { createAcmeIssuer, type AcmeIssuer } from './ca/acme/acme-issuer.ts'
 import { createIssuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLocalIssuer, type LocalIssuer } from './ca/local/local-issuer.ts'
+import { createCsrMaker } from './certificates/csr-maker.ts'
+import { createUploadReader } from './certificates/upload-reader.ts'
 import { createStubResolver } from './dns/stub-resolver.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
@@ -76,6 +78,8 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       cnameTarget: config.firstZone.cnameTarget,
       dcvZone: config.dcvZone,
     },
+    uploads: createUploadReader({ ...options, roots: config.customCertificateRoots }),
+    csrMaker: createCsrMaker(options),
     authenticate: createTokenAuthenticator(options.apiToken),
     lifecycle: {
       begin: (id) => {

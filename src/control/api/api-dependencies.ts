@@ -3,6 +3,8 @@ import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
 import type { Store } from '#store/store.ts'
 
+import type { CsrMaker } from '../certificates/csr-maker.ts'
+import type { UploadReader } from '../certificates/upload-reader.ts'
 import type { Authenticate } from './auth.ts'
 
 /** All that the API needs from its surroundings. */
@@ -14,6 +16,8 @@ export interface ApiDependencies {
   settings: ApiSettings
   authenticate: Authenticate
   lifecycle: ApiLifecycle
+  uploads: UploadReader
+  csrMaker: CsrMaker
   /** Everything measured, in the Prometheus text format. */
   metrics(): Promise<string>
   readiness(): Promise<Readiness>

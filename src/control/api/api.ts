@@ -5,6 +5,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_BODY_LIMIT_BYTES, type ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiInstance } from './api-instance.ts'
+import { certificatePackRoutes } from './certificate-pack-routes.ts'
+import { customCsrRoutes } from './custom-csr-routes.ts'
 import { customHostnameRoutes } from './custom-hostname-routes.ts'
 import { documentationRoutes, registerDocument } from './documentation.ts'
 import { answerClientError, createErrorHandler, pathOf, sendError } from './error-handler.ts'
@@ -61,6 +63,8 @@ async function clientV4(scope: FastifyInstance, deps: ApiDependencies): Promise<
   zoneDetailRoutes(app, deps)
   fallbackOriginRoutes(app, deps)
   customHostnameRoutes(app, deps)
+  certificatePackRoutes(app, deps)
+  customCsrRoutes(app, deps)
 }
 
 function notFound(request: FastifyRequest, methodsOf: (path: string) => string[]): ApiError {

@@ -39,6 +39,7 @@ describe('the OpenAPI document', () => {
     const shown = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`)
     const zone = '/client/v4/zones/{zone_id}'
     const hostname = `${zone}/custom_hostnames/{custom_hostname_id}`
+    const certificate = 'certificate_pack/{certificate_pack_id}/certificates/{certificate_id}'
     expect(shown.toSorted()).toEqual(
       [
         'GET /healthz',
@@ -55,6 +56,11 @@ describe('the OpenAPI document', () => {
           (each) => `${each} ${zone}/custom_hostnames/fallback_origin`,
         ),
         ...['GET', 'PATCH', 'DELETE'].map((method) => `${method} ${hostname}`),
+        ...['PUT', 'DELETE'].map((method) => `${method} ${hostname}/${certificate}`),
+        ...[zone, '/client/v4/accounts/{account_id}'].flatMap((owner) => [
+          ...['GET', 'POST'].map((method) => `${method} ${owner}/custom_csrs`),
+          ...['GET', 'DELETE'].map((method) => `${method} ${owner}/custom_csrs/{custom_csr_id}`),
+        ]),
       ].toSorted(),
     )
     for (const { method, path } of operations()) {
@@ -83,7 +89,7 @@ describe('the OpenAPI document', () => {
 
   it('describes each body', () => {
     const withBody = operations().filter(({ method }) => ['post', 'put', 'patch'].includes(method))
-    expect(withBody).toHaveLength(6)
+    expect(withBody).toHaveLength(9)
     for (const { requestBody } of withBody) {
       expect(requestBody?.content['application/json']?.schema).toBeDefined()
     }
