@@ -54,20 +54,18 @@ export const ED25519 = ['-algorithm', 'ED25519'] as const
 export const CA = ['basicConstraints=critical,CA:true', 'keyUsage=critical,keyCertSign,cRLSign']
 const SERVER = ['basicConstraints=critical,CA:false', 'extendedKeyUsage=serverAuth']
 
-const CONFIG = `
+/** With a database of its own for each certificate: OpenSSL locks none. */
+const configOf = (n: number): string => `
 [ca]
 default_ca = all
 [all]
-database = index.txt
+database = ${n}.index
 new_certs_dir = .
 rand_serial = yes
 policy = anything
 unique_subject = no
 [anything]
 commonName = optional
-[req]
-distinguished_name = none
-[none]
 `
 
 export async function openOpensslPki(): Promise<OpensslPki> {
@@ -78,18 +76,20 @@ export async function openOpensslPki(): Promise<OpensslPki> {
     await writeFile(join(dir.path, name), text, { mode: 0o600 })
     return name
   }
-  await put('ca.cnf', CONFIG)
+  await put('req.cnf', '[req]\ndistinguished_name = none\n[none]\n')
   const openssl = async (...args: string[]): Promise<string> => {
     const options = { cwd: dir.path, timeout: 20_000 }
     return (await run(getProgram('openssl'), args, options)).stdout
   }
-  const sign = async (csr: string, options: IssueOptions): Promise<string> => {
+  /** @param options.own file with the key of the request: it signs itself */
+  const sign = async (csr: string, options: IssueOptions & { own?: string }): Promise<string> => {
     const n = ++counted
     const { names = [], issuer, from = -1, to = 90, digest = 'sha256' } = options
     const usages = options.extensions ?? (names.length > 0 ? SERVER : CA)
     const sans = names.length > 0 ? [`subjectAltName=${names.map((each) => `DNS:${each}`)}`] : []
     const extensions = await put(`${n}.ext`, [...usages, ...sans].join('\n'))
-    await put('index.txt', '')
+    const config = await put(`${n}.cnf`, configOf(n))
+    await put(`${n}.index`, '')
     const signer = issuer
       ? [
           '-cert',
@@ -97,10 +97,10 @@ export async function openOpensslPki(): Promise<OpensslPki> {
           '-keyfile',
           await put(`${n}.cakey`, issuer.key),
         ]
-      : ['-selfsign', '-keyfile', `${n - 1}.key`]
+      : ['-selfsign', '-keyfile', options.own ?? '']
     const dates = ['-startdate', dateOf(from), '-enddate', dateOf(to)]
     const request = ['-in', await put(`${n}.csr`, csr), '-extfile', extensions]
-    const common = ['-batch', '-notext', '-config', 'ca.cnf', '-md', digest]
+    const common = ['-batch', '-notext', '-config', config, '-md', digest]
     const signed = await openssl('ca', ...common, ...request, ...signer, ...dates)
     return signed.slice(signed.indexOf('-----BEGIN'))
   }
@@ -115,8 +115,8 @@ export async function openOpensslPki(): Promise<OpensslPki> {
       const key = options.keyOf?.key ?? (await openssl('genpkey', ...kind))
       const file = await put(`${n}.key`, key)
       const subject = ['-subj', `/CN=${commonName}`]
-      const csr = await openssl('req', '-new', '-config', 'ca.cnf', '-key', file, ...subject)
-      return { cert: await sign(csr, options), key }
+      const csr = await openssl('req', '-new', '-config', 'req.cnf', '-key', file, ...subject)
+      return { cert: await sign(csr, { ...options, own: file }), key }
     },
     async [Symbol.asyncDispose]() {
       dir.remove()

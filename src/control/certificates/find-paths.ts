@@ -25,6 +25,8 @@ export interface PathSearch {
 const MAX_LENGTH = 8
 /** Signatures checked in one search, a millisecond each at worst: whoever uploads chooses their number. */
 const MAX_CHECKS = 100
+/** Certificates stood on in one search: many of one name, each signing each, make a power of ways. */
+const MAX_STEPS = 200
 
 /**
  * All ways from a leaf to a trusted root (RFC 5280 section 6, RFC 4158): each certificate is signed by
@@ -35,6 +37,8 @@ const MAX_CHECKS = 100
 export async function findPaths(search: PathSearch): Promise<ChainPath[]> {
   const found: ChainPath[] = []
   const isSignedBy = signatureChecks()
+  const listIssuers = issuersOf(search)
+  let steps = 0
   const climb = async (path: readonly X509Certificate[]): Promise<void> => {
     const top = path.at(-1) ?? search.leaf
     const isAllowed = (issuer: X509Certificate): boolean =>
@@ -42,8 +46,8 @@ export async function findPaths(search: PathSearch): Promise<ChainPath[]> {
     for (const root of search.roots.find(top.issuer)) {
       if (isAllowed(root.certificate)) found.push({ intermediates: path, root })
     }
-    if (path.length + 2 >= MAX_LENGTH) return
-    for (const issuer of await listIssuers(top, search)) {
+    if (path.length + 2 >= MAX_LENGTH || ++steps > MAX_STEPS) return
+    for (const issuer of await listIssuers(top.issuer)) {
       const isTwice = path.some(({ subject }) => subject === issuer.subject)
       if (!isTwice && isAllowed(issuer)) await climb([...path, issuer])
     }
@@ -52,18 +56,27 @@ export async function findPaths(search: PathSearch): Promise<ChainPath[]> {
   return found
 }
 
-/** Intermediates by the name of the issuer, each once. Roots end a way and are none. */
-async function listIssuers(
-  { issuer }: X509Certificate,
-  { leaf, offered, findKnown, roots }: PathSearch,
-): Promise<X509Certificate[]> {
-  const named = offered.filter(({ subject }) => subject === issuer)
-  const all = [...named, ...(await findKnown(issuer))]
-  const byFingerprint = new Map(all.map((each) => [each.fingerprint256, each]))
-  byFingerprint.delete(leaf.fingerprint256)
-  return [...byFingerprint.values()].filter(
-    (each) => each.issuer !== each.subject && !roots.has(each),
-  )
+/** Intermediates by name, each once; a name is looked up once. Roots end a way and are none. */
+function issuersOf({
+  leaf,
+  offered,
+  findKnown,
+  roots,
+}: PathSearch): (name: string) => Promise<readonly X509Certificate[]> {
+  const listed = new Map<string, readonly X509Certificate[]>()
+  return async (name) => {
+    const known = listed.get(name)
+    if (known) return known
+    const named = offered.filter(({ subject }) => subject === name)
+    const all = [...named, ...(await findKnown(name))]
+    const byFingerprint = new Map(all.map((each) => [each.fingerprint256, each]))
+    byFingerprint.delete(leaf.fingerprint256)
+    const issuers = [...byFingerprint.values()].filter(
+      (each) => each.issuer !== each.subject && !roots.has(each),
+    )
+    listed.set(name, issuers)
+    return issuers
+  }
 }
 
 /** @param below CAs between it and the leaf */
