@@ -10,7 +10,7 @@ import { StoreError } from '#store/store.ts'
 
 import type { ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
-import { csrGone, readCertificates } from './custom-certificate-input.ts'
+import { csrGone, readUploads } from './custom-certificate-input.ts'
 import {
   checkSniHasServer,
   toCustomOrigin,
@@ -83,7 +83,7 @@ async function withUploads(
 ): Promise<{ record: CustomHostname; certificates: readonly Certificate[] }> {
   const { id: hostnameId, zoneId, hostname, ssl, deployment } = record
   const target = ssl && { ...ssl, hostnameId, zoneId, hostname }
-  const read = input.ssl && target && (await readCertificates(uploads, input.ssl, target))
+  const read = input.ssl && target && (await readUploads(uploads, input.ssl, target))
   if (!read) return { record, certificates: [] }
   const { certificates } = read
   const options = { serial: deployment.serial, now: clock.now() }

@@ -92,8 +92,8 @@ function checkPair(
   }
 }
 
-/** Certificates that were read, and whether a certificate of another algorithm stays beside them. */
-export interface ReadCertificates {
+/** Uploads that were read, and whether a certificate of another algorithm stays beside them. */
+export interface ReadUploads {
   certificates: readonly Certificate[]
   isBundle: boolean
 }
@@ -103,11 +103,11 @@ export interface ReadCertificates {
  *
  * @throws {ApiError} the first rule that is broken
  */
-export async function readCertificates(
+export async function readUploads(
   uploads: UploadReader,
   input: CustomCertificateInput,
   target: UploadTarget,
-): Promise<ReadCertificates | undefined> {
+): Promise<ReadUploads | undefined> {
   const bundle = input.custom_cert_bundle ?? []
   if (bundle.length === 0) {
     if (!input.custom_certificate) return undefined

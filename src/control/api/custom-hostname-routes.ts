@@ -8,7 +8,7 @@ import { ApiError } from './api-error.ts'
 import type { ApiInstance } from './api-instance.ts'
 import { applyChange } from './apply-change.ts'
 import { checkQuota, createHostname, requestRemoval } from './create-custom-hostname.ts'
-import { readCertificates } from './custom-certificate-input.ts'
+import { readUploads } from './custom-certificate-input.ts'
 import {
   CREATE_INPUT,
   EDIT_INPUT,
@@ -165,7 +165,7 @@ async function toSslEdit(
   if (!ssl) return { value: undefined }
   const value = toSslConfig(ssl, random.uuid())
   const target = { ...value, hostnameId, zoneId, hostname }
-  return { value, uploads: await readCertificates(uploads, ssl, target) }
+  return { value, uploads: await readUploads(uploads, ssl, target) }
 }
 
 /** As `parseHostname` writes names; one that it would refuse equals none that is stored. */

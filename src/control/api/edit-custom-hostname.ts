@@ -11,7 +11,7 @@ import { managedChains, uploadedChains, withUploaded } from '#domain/uploaded-ch
 import type { HostnameUpdate } from '#store/store.ts'
 
 import { ApiError } from './api-error.ts'
-import type { ReadCertificates } from './custom-certificate-input.ts'
+import type { ReadUploads } from './custom-certificate-input.ts'
 import { checkSniHasServer, type CustomOrigin } from './custom-hostname-input.ts'
 import { checkCommonName, isSameSettings } from './ssl-input.ts'
 
@@ -27,7 +27,7 @@ export interface HostnameEdit {
    * Undefined removes the certificate. Its `packId` counts only where there is no pack yet. Certificates
    * go with a configuration whose `method` is undefined.
    */
-  ssl?: { value: SslConfig | undefined; uploads?: ReadCertificates | undefined }
+  ssl?: { value: SslConfig | undefined; uploads?: ReadUploads | undefined }
 }
 
 /**
@@ -100,7 +100,7 @@ function withSsl(record: CustomHostname, edit: HostnameEdit, now: number): Custo
 
 function chainsFor(
   record: CustomHostname,
-  { value, uploads }: { value: SslConfig; uploads?: ReadCertificates | undefined },
+  { value, uploads }: { value: SslConfig; uploads?: ReadUploads | undefined },
   now: number,
 ): readonly ManagedChain[] {
   const { ssl, chains } = record
@@ -117,10 +117,7 @@ function chainsFor(
   return ssl.method === undefined ? managedChains(record, now) : chains
 }
 
-function withAlgorithmsOf(
-  record: CustomHostname,
-  { certificates }: ReadCertificates,
-): CustomHostname {
+function withAlgorithmsOf(record: CustomHostname, { certificates }: ReadUploads): CustomHostname {
   const algorithms = certificates.map(({ keyAlgorithm }) => keyAlgorithm)
   const chains = record.chains.filter(({ keyAlgorithm }) => algorithms.includes(keyAlgorithm))
   return { ...record, chains }
