@@ -76,6 +76,8 @@ export interface Config {
   allowReservedTlds: boolean
   /** The CA is told to revoke the certificates of a hostname that is removed. */
   revokeOnRemoval: boolean
+  /** PEM each: roots that callers' own certificates may come from besides the public ones. */
+  customCertificateRoots: readonly string[]
   logLevel: LogLevel
   edge: EdgeConfig
 }
@@ -158,6 +160,10 @@ export const SETTINGS = {
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
   CUSTOS_VALIDATION_TLS_PORT: { default: '443', meaning: 'Port of TLS validation (tls-alpn-01)' },
   ...DNS_SERVER_SETTINGS,
+  CUSTOS_CUSTOM_CERTIFICATE_ROOTS: {
+    unset: 'public',
+    meaning: 'PEM file: more roots trusted for uploaded certificates',
+  },
   CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
   CUSTOS_REVOKE_ON_REMOVAL: { default: 'false', meaning: 'Revoke what a removed hostname had' },
   CUSTOS_LOG_LEVEL: { default: 'info', meaning: 'error, warn, info, debug or silent' },
@@ -247,6 +253,10 @@ function readConfig(
     ...readDnsServerConfig(of),
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
     revokeOnRemoval: of.value('CUSTOS_REVOKE_ON_REMOVAL', parseSwitch),
+    customCertificateRoots:
+      of.optional('CUSTOS_CUSTOM_CERTIFICATE_ROOTS', (path) =>
+        parsePemCertificates(readNamedFile(path, options.readFile)),
+      ) ?? [],
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
     edge: readEdgeConfig(of, options),
   }

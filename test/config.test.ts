@@ -43,6 +43,7 @@ describe('defaults', () => {
       dnsServer: undefined,
       allowReservedTlds: false,
       revokeOnRemoval: false,
+      customCertificateRoots: [],
       logLevel: 'info',
       edge: {
         accessLog: false,
@@ -126,6 +127,7 @@ describe('each variable', () => {
       dnsServer: undefined,
       allowReservedTlds: true,
       revokeOnRemoval: true,
+      customCertificateRoots: [],
       logLevel: 'debug',
       edge: {
         accessLog: true,
@@ -184,6 +186,12 @@ describe('origin roots', () => {
 
   it('are read from their file, each as its own PEM', () => {
     expect(roots(`# ours\n${pem}\n# and again\n${pem}`)).toEqual([pem, pem])
+  })
+
+  it('are read for uploaded certificates too', () => {
+    const env = { CUSTOS_CUSTOM_CERTIFICATE_ROOTS: '/r.pem' }
+    const { config } = loadWith({ env, files: { '/r.pem': pem } })
+    expect(config.customCertificateRoots).toEqual([pem])
   })
 
   it('are refused where the file has none, has a damaged one, or cannot be read', () => {

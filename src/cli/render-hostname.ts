@@ -32,7 +32,10 @@ function facts(hostname: ApiHostname, { paint }: TableOptions): string {
   const rows: [string, string | undefined][] = [
     ['id', plain(hostname.id)],
     ['status', status(hostname.status)],
-    ['certificate', ssl ? `${status(ssl.status)} (${plain(ssl.method ?? 'dv')})` : 'none wanted'],
+    [
+      'certificate',
+      ssl ? `${status(ssl.status)} (${plain(ssl.method ?? 'your own')})` : 'none wanted',
+    ],
     ['origin', origin === undefined ? 'the fallback origin' : plain(origin)],
     ['origin SNI', sni && plain(sni)],
     ['metadata', metadata && plain(metadata)],

@@ -22,6 +22,8 @@ import { createDiagnose, type Diagnose } from './diagnosis/diagnose.ts'
 import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
 import { startAuthoritativeServer, type AuthoritativeServer } from './dns/authoritative/server.ts'
 import { createStoreDcvRecords } from './dns/authoritative/store-dcv-records.ts'
+import { createCsrMaker } from './certificates/csr-maker.ts'
+import { createUploadReader } from './certificates/upload-reader.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
 import { startHoldEnforcement, type HoldEnforcement } from './lifecycle/holds.ts'
@@ -86,6 +88,8 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       cnameTarget: config.firstZone.cnameTarget,
       dcvZone: config.dcvZone,
     },
+    uploads: createUploadReader({ ...options, roots: config.customCertificateRoots }),
+    csrMaker: createCsrMaker(options),
     authenticate: createTokenAuthenticator(options.apiToken),
     lifecycle: {
       begin: (id) => {

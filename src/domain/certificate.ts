@@ -1,4 +1,4 @@
-/** Key types of a certificate pack: ECDSA P-256 and RSA-2048. */
+/** Key types of a certificate pack: ECDSA P-256 and RSA-2048; the caller's own may be longer. */
 export type KeyAlgorithm = 'ecdsa' | 'rsa'
 
 export const KEY_ALGORITHMS = ['ecdsa', 'rsa'] as const satisfies readonly KeyAlgorithm[]
@@ -19,6 +19,8 @@ export interface Certificate {
   keyAlgorithm: KeyAlgorithm
   chain: Chain
   sealedKey: Uint8Array
+  /** The custom CSR that the key was made for; absent: none of ours. */
+  csrId?: string
   /** The issuer's common name or organization, as the API shows it. */
   issuer: string
   /** Hexadecimal, lower case. */

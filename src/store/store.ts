@@ -1,4 +1,5 @@
 import type { Certificate } from '#domain/certificate.ts'
+import type { CustomCsr } from '#domain/custom-csr.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hold, NewHold } from '#domain/hold.ts'
 import type { Hostname } from '#domain/hostname.ts'
@@ -20,6 +21,7 @@ export interface Store extends AsyncDisposable {
   readonly zones: ZoneStore
   readonly hostnames: HostnameStore
   readonly certificates: CertificateStore
+  readonly csrs: CsrStore
   readonly outbox: Outbox
   readonly timeline: TimelineStore
   readonly budget: BudgetStore
@@ -69,12 +71,13 @@ export interface HostnameStore {
   /** Whether the zone has a name that ends with `.${hostname}`, whatever became of its record. */
   hasNameBelow(zoneId: string, hostname: Hostname): Promise<boolean>
   /**
-   * Writes a new record, the outbox row that publishes it, and the first event of its timeline.
+   * Writes a new record, its certificates, the outbox row that publishes it, and the first event of its
+   * timeline.
    *
    * @throws {StoreError} `duplicate` when the zone has the name already (a record whose ownership is
-   *   `deleted` has given it up) or the id is taken, `no-such-zone`
+   *   `deleted` has given it up) or the id is taken, `no-such-zone`, `no-such-csr`
    */
-  create(record: CustomHostname, options?: WriteOptions): Promise<void>
+  create(record: CustomHostname, options?: CreateOptions): Promise<void>
   /**
    * Reads the record, applies `change` and writes what it returns, all in one transaction. `change`
    * must be pure: it may run again. It returns undefined to leave everything as it is.
@@ -82,7 +85,8 @@ export interface HostnameStore {
    * differs is added to the timeline (`timelineOf`).
    *
    * @returns the record after the call, or undefined where there is none
-   * @throws {StoreError} `duplicate` when a `deleted` record is revived whose name is taken again
+   * @throws {StoreError} `duplicate` when a `deleted` record is revived whose name is taken again,
+   *   `no-such-csr` when a certificate is added whose CSR is gone
    */
   update(
     id: string,
@@ -116,6 +120,11 @@ export interface HostnameStore {
 export interface WriteOptions {
   /** Who asked for it, as the timeline says. @default SYSTEM */
   by?: string
+}
+
+export interface CreateOptions extends WriteOptions {
+  /** Of the hostname itself, stored with it. */
+  certificates?: readonly Certificate[]
 }
 
 export type HostnameChange = (record: CustomHostname) => HostnameUpdate | undefined
@@ -161,6 +170,32 @@ export interface CertificateStore {
   listByHostname(hostnameId: string): Promise<Certificate[]>
   /** Of several hostnames in one read, for lists and republishing. */
   listByHostnames(hostnameIds: readonly string[]): Promise<Certificate[]>
+  /**
+   * CA certificates (DER) that came with any certificate until now and have this subject, as
+   * `X509Certificate.subject` writes it; at most 16, since anyone may make one of that name. Nothing
+   * is said of their signatures.
+   */
+  findIntermediates(subject: string): Promise<Uint8Array[]>
+}
+
+/** Requests of callers who take them to a CA of their own. */
+export interface CsrStore {
+  /** Those of one zone, or (undefined) those of the account. */
+  list(zoneId: string | undefined, page: CsrPage): Promise<PageOf<CustomCsr>>
+  find(id: string): Promise<CustomCsr | undefined>
+  /** @throws {StoreError} `duplicate` when the id is taken, `no-such-zone` */
+  create(csr: CustomCsr): Promise<void>
+  /**
+   * Removes it and destroys its key.
+   *
+   * @returns false where there is none
+   * @throws {StoreError} `in-use` while a certificate has its key
+   */
+  remove(id: string): Promise<boolean>
+}
+
+export interface CsrPage extends Omit<Page, 'order'> {
+  order?: 'created' | 'name'
 }
 
 /**
@@ -300,6 +335,9 @@ export type StoreErrorKind =
   | 'duplicate'
   | 'not-empty'
   | 'no-such-zone'
+  | 'no-such-csr'
+  /** A CSR whose key a certificate has. */
+  | 'in-use'
   /** The database was written by a newer program. */
   | 'newer-schema'
   /** None of the secret keys given is the one that sealed the database's secrets. */

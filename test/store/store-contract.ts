@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 
 import { budgetContract } from './contract/budget.ts'
 import { certificatesContract } from './contract/certificates.ts'
+import { csrsContract } from './contract/csrs.ts'
 import { concurrencyContract } from './contract/concurrency.ts'
 import { holdsContract } from './contract/holds.ts'
 import { hostnameListContract } from './contract/hostname-list.ts'
@@ -22,6 +23,7 @@ export function storeContract(name: string, open: OpenStore): void {
     hostnameListContract(open)
     leasesContract(open)
     certificatesContract(open)
+    csrsContract(open)
     outboxContract(open)
     timelineContract(open)
     budgetContract(open)

@@ -7,6 +7,8 @@ import type { ApiDependencies, ApiSettings } from '#control/api/api-dependencies
 import { createApi } from '#control/api/api.ts'
 import { createTokenAuthenticator } from '#control/api/auth.ts'
 import { listenApi } from '#control/api/listen.ts'
+import { createCsrMaker } from '#control/certificates/csr-maker.ts'
+import { createUploadReader } from '#control/certificates/upload-reader.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import { advance } from '#domain/issuance.ts'
 import { systemClock } from '#lib/clock.ts'
@@ -55,15 +57,16 @@ export interface RawAnswer {
 export interface ApiServerOptions {
   settings?: Partial<ApiSettings>
   deps?: Partial<ApiDependencies>
+  /** PEM each: what uploaded certificates may come from besides public roots. */
+  roots?: readonly string[]
 }
 
 /** Starts the API with one zone, `aZone()`. */
 export async function startApi(options: ApiServerOptions = {}): Promise<ApiServer> {
   const dir = tempDir()
-  const store = await openSqlStore({
-    path: join(dir.path, 'custos.db'),
-    sealer: createSealer([Buffer.alloc(32, 7)]),
-  })
+  const sealer = createSealer([Buffer.alloc(32, 7)])
+  const store = await openSqlStore({ path: join(dir.path, 'custos.db'), sealer })
+  const common = { store, sealer, clock: systemClock, random: systemRandom }
   await store.zones.create(aZone())
   const begun: string[] = []
   let woken = 0
@@ -82,6 +85,8 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
       wake: () => void woken++,
     },
     diagnose: async () => undefined,
+    uploads: createUploadReader({ ...common, ...options }),
+    csrMaker: createCsrMaker(common),
     metrics: async () => '# HELP custos_test A test.\ncustos_test 1\n',
     readiness: async () => ({ ready: true, reasons: [] }),
     ...options.deps,

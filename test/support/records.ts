@@ -1,4 +1,5 @@
 import type { Certificate, KeyAlgorithm } from '#domain/certificate.ts'
+import type { CustomCsr } from '#domain/custom-csr.ts'
 import { createCustomHostname, type CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import type { Issuance, Order } from '#domain/issuance.ts'
@@ -79,6 +80,30 @@ export function aCertificate(record: CustomHostname, keyAlgorithm: KeyAlgorithm)
     notBefore: NOON,
     notAfter: NOON + 90 * DAY,
     createdAt: NOON,
+  }
+}
+
+/** A request of the account, for an RSA key, whose bytes are made up. */
+export function aCsr(change: Partial<CustomCsr> = {}): CustomCsr {
+  const n = ++counted
+  return {
+    id: `33333333-0000-4000-8000-${String(n).padStart(12, '0')}`,
+    zoneId: undefined,
+    createdAt: NOON,
+    keyAlgorithm: 'rsa',
+    subject: {
+      commonName: `app${n}.customer.com`,
+      country: 'DE',
+      state: 'Hessen',
+      locality: 'Frankfurt',
+      organization: 'Customer GmbH',
+    },
+    sans: [`app${n}.customer.com`],
+    name: undefined,
+    description: undefined,
+    csr: Uint8Array.of(1),
+    sealedKey: Uint8Array.of(2),
+    ...change,
   }
 }
 

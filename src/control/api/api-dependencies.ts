@@ -4,6 +4,8 @@ import type { Random } from '#lib/random.ts'
 import type { Store } from '#store/store.ts'
 
 import type { Diagnose } from '../diagnosis/diagnose.ts'
+import type { CsrMaker } from '../certificates/csr-maker.ts'
+import type { UploadReader } from '../certificates/upload-reader.ts'
 import type { Authenticate } from './auth.ts'
 
 /** All that the API needs from its surroundings. */
@@ -16,6 +18,8 @@ export interface ApiDependencies {
   authenticate: Authenticate
   lifecycle: ApiLifecycle
   diagnose: Diagnose
+  uploads: UploadReader
+  csrMaker: CsrMaker
   /** Everything measured, in the Prometheus text format. */
   metrics(): Promise<string>
   readiness(): Promise<Readiness>

@@ -1,17 +1,8 @@
-/** What an entry of the table says. `:reason` in the message is replaced by what was wrong this time. */
-export interface ApiErrorEntry {
-  status: number
-  code: number
-  message: string
-  /** Headers that always go with it. */
-  headers?: Readonly<Record<string, string>>
-}
+import { NO_RETRY, type ApiErrorEntry } from './api-error-entry.ts'
+import { CUSTOM_CERTIFICATE_ERRORS } from './custom-certificate-errors.ts'
+import { CUSTOM_CSR_ERRORS } from './custom-csr-errors.ts'
 
-/**
- * A conflict stays one when it is sent again. The SDKs would otherwise send each conflicting POST
- * three times (spec section 7.3).
- */
-const NO_RETRY = { 'x-should-retry': 'false' } as const
+export type { ApiErrorEntry }
 
 /**
  * Every error that the API gives: HTTP status, code and message (spec section 1.9). Codes from 10400
@@ -19,6 +10,8 @@ const NO_RETRY = { 'x-should-retry': 'false' } as const
  * where that is taken.
  */
 export const API_ERRORS = {
+  ...CUSTOM_CERTIFICATE_ERRORS,
+  ...CUSTOM_CSR_ERRORS,
   'body-invalid': {
     status: 400,
     code: 1400,
@@ -190,7 +183,7 @@ export const API_ERRORS = {
     status: 400,
     code: 1440,
     message:
-      'Both validation type and validation method are required. Check your input and try again.',
+      'Both validation type and validation method are required, or custom_certificate with its key. Check your input and try again.',
   },
   'ciphers-invalid': {
     status: 400,

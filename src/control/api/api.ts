@@ -5,6 +5,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_BODY_LIMIT_BYTES, type ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiInstance } from './api-instance.ts'
+import { certificatePackRoutes } from './certificate-pack-routes.ts'
+import { customCsrRoutes } from './custom-csr-routes.ts'
 import { customHostnameRoutes } from './custom-hostname-routes.ts'
 import { diagnosisRoutes } from './diagnosis-routes.ts'
 import { documentationRoutes, registerDocument } from './documentation.ts'
@@ -70,6 +72,8 @@ async function clientV4(scope: FastifyInstance, deps: ApiDependencies): Promise<
   heldDomainRoutes(app, deps)
   diagnosisRoutes(app, deps)
   hostnameEventRoutes(app, deps)
+  certificatePackRoutes(app, deps)
+  customCsrRoutes(app, deps)
 }
 
 function notFound(request: FastifyRequest, methodsOf: (path: string) => string[]): ApiError {

@@ -1,13 +1,21 @@
+import type { Certificate } from '#domain/certificate.ts'
 import {
   createCustomHostname,
   withNextSerial,
   type CustomHostname,
 } from '#domain/custom-hostname.ts'
+import { uploadedChains } from '#domain/uploaded-chains.ts'
 import type { Zone } from '#domain/zone.ts'
-import { StoreError, type HostnameUpdate, type WriteOptions } from '#store/store.ts'
+import {
+  StoreError,
+  type CreateOptions,
+  type HostnameUpdate,
+  type WriteOptions,
+} from '#store/store.ts'
 
 import type { ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
+import { csrGone, readUploads } from './custom-certificate-input.ts'
 import {
   checkSniHasServer,
   toCustomOrigin,
@@ -21,7 +29,10 @@ import { zoneNotFound } from './zone-access.ts'
 const REMOVAL_WAIT_MS = 5_000
 const REMOVAL_POLL_MS = 50
 
-type Deps = Pick<ApiDependencies, 'store' | 'clock' | 'random' | 'settings' | 'lifecycle'>
+type Deps = Pick<
+  ApiDependencies,
+  'store' | 'clock' | 'random' | 'settings' | 'lifecycle' | 'uploads'
+>
 
 /** What is to be done for whom. */
 export interface Asked<Input> {
@@ -43,10 +54,10 @@ export async function createHostname(
   zone: Zone,
   { input, by }: Asked<CreateInput>,
 ): Promise<CustomHostname> {
-  const record = toRecord(deps, zone, input)
+  const { record, certificates } = await withUploads(deps, toRecord(deps, zone, input), input)
   const { clock } = deps
   const deadline = clock.now() + REMOVAL_WAIT_MS
-  while (!(await tryCreate(deps, record, { by }))) {
+  while (!(await tryCreate(deps, record, { by, certificates }))) {
     const holder = await findHolder(deps, record)
     if ((holder && !holder.removal) || clock.now() >= deadline) {
       throw new ApiError('hostname-duplicate', { pointer: '/hostname' })
@@ -76,11 +87,26 @@ function toRecord(deps: Deps, zone: Zone, input: CreateInput): CustomHostname {
   )
 }
 
+/** The record with certificates of the caller's own, where the input brings any. */
+async function withUploads(
+  { uploads, clock }: Deps,
+  record: CustomHostname,
+  input: CreateInput,
+): Promise<{ record: CustomHostname; certificates: readonly Certificate[] }> {
+  const { id: hostnameId, zoneId, hostname, ssl, deployment } = record
+  const target = ssl && { ...ssl, hostnameId, zoneId, hostname }
+  const read = input.ssl && target && (await readUploads(uploads, input.ssl, target))
+  if (!read) return { record, certificates: [] }
+  const { certificates } = read
+  const options = { serial: deployment.serial, now: clock.now() }
+  return { record: { ...record, chains: uploadedChains(certificates, options) }, certificates }
+}
+
 /** @returns false where the zone has the name already */
 async function tryCreate(
   { store }: Deps,
   record: CustomHostname,
-  options: WriteOptions,
+  options: CreateOptions,
 ): Promise<boolean> {
   try {
     await store.hostnames.create(record, options)
@@ -88,7 +114,8 @@ async function tryCreate(
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
     if (error.kind === 'duplicate') return false
-    throw error.kind === 'no-such-zone' ? zoneNotFound(record.zoneId) : error
+    if (error.kind === 'no-such-zone') throw zoneNotFound(record.zoneId)
+    throw error.kind === 'no-such-csr' ? csrGone(error) : error
   }
 }
 

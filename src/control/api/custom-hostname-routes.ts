@@ -1,13 +1,14 @@
 import { z } from 'zod'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import { StoreError, type HostnameUpdate } from '#store/store.ts'
 
 import { FAILURE_SCHEMA, pageSchema, success, successPage, successSchema } from './envelope.ts'
 import type { ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiInstance } from './api-instance.ts'
-import { checkQuota, createHostname, requestRemoval, type Asked } from './create-custom-hostname.ts'
+import { applyChange } from './apply-change.ts'
+import { checkQuota, createHostname, requestRemoval } from './create-custom-hostname.ts'
+import { readUploads } from './custom-certificate-input.ts'
 import {
   CREATE_INPUT,
   EDIT_INPUT,
@@ -18,7 +19,7 @@ import { CUSTOM_HOSTNAME } from './custom-hostname-schema.ts'
 import { editCustomHostname, type HostnameEdit } from './edit-custom-hostname.ts'
 import { LIST_QUERY, toFilter, toPage } from './list-query.ts'
 import { presentHostname, presentHostnames } from './present-custom-hostnames.ts'
-import { toSslConfig } from './ssl-input.ts'
+import { toSslConfig, type SslInput } from './ssl-input.ts'
 import { getHostname, getZone, HOSTNAME_PARAMS, ZONE_PARAMS } from './zone-access.ts'
 
 const TAGS = ['Custom hostnames']
@@ -94,7 +95,7 @@ function editRoute(app: ApiInstance, deps: ApiDependencies): void {
     operationId: 'editCustomHostname',
     summary: 'Edit a custom hostname, or validate it now',
     description:
-      'An empty object, or `ssl` as it is, asks to validate now. `ssl.settings` is replaced whole.',
+      'An empty object, or `ssl` as it is, asks to validate now. `ssl.settings` is replaced whole: of a hostname with a certificate of its own, send that and its key again. A `method` brings it back to managed certificates.',
     tags: TAGS,
     params: HOSTNAME_PARAMS,
     body: EDIT_INPUT,
@@ -102,9 +103,14 @@ function editRoute(app: ApiInstance, deps: ApiDependencies): void {
   }
   app.patch(ITEM_PATH, { schema }, async ({ params, body, principal }, reply) => {
     const zone = await getZone(deps.store, params.zone_id)
-    const { id } = await getHostname(deps.store, zone, params.custom_hostname_id)
-    const edit = toEdit(deps, body)
-    const edited = await applyEdit(deps, id, { input: edit, by: principal.name })
+    const record = await getHostname(deps.store, zone, params.custom_hostname_id)
+    const { id } = record
+    const edit = await toEdit(deps, record, body)
+    const now = deps.clock.now()
+    const edited = await applyChange(deps.store, id, {
+      change: (current) => editCustomHostname(current, edit, now),
+      by: principal.name,
+    })
     await deps.lifecycle.begin(id)
     const newest = (await deps.store.hostnames.find(id)) ?? edited
     return reply.code(202).send(success(await presentHostname(deps, zone, newest)))
@@ -134,29 +140,12 @@ function deleteRoute(app: ApiInstance, deps: ApiDependencies): void {
   })
 }
 
-async function applyEdit(
-  { store, clock }: Pick<ApiDependencies, 'store' | 'clock'>,
-  id: string,
-  { input, by }: Asked<HostnameEdit>,
-): Promise<CustomHostname> {
-  const now = clock.now()
-  const change = (record: CustomHostname): HostnameUpdate => editCustomHostname(record, input, now)
-  try {
-    const edited = await store.hostnames.update(id, change, { by })
-    if (edited) return edited
-  } catch (error) {
-    // A `deleted` hostname is revived, but the zone has a new one of that name.
-    const isTaken = error instanceof StoreError && error.kind === 'duplicate'
-    throw isTaken ? new ApiError('hostname-duplicate') : error
-  }
-  throw new ApiError('hostname-not-found')
-}
-
-/** @throws {ApiError} one of 1407 to 1420 */
-function toEdit(
-  { settings, random }: Pick<ApiDependencies, 'settings' | 'random'>,
+/** @throws {ApiError} one of 1407 to 1420, and those of certificates */
+async function toEdit(
+  { settings, random, uploads }: Pick<ApiDependencies, 'settings' | 'random' | 'uploads'>,
+  record: CustomHostname,
   body: EditInput,
-): HostnameEdit {
+): Promise<HostnameEdit> {
   const origin = toCustomOrigin(body, settings)
   const { custom_metadata: metadata, ssl } = body
   return {
@@ -166,8 +155,19 @@ function toEdit(
       customOriginServer: { value: origin.server },
     }),
     ...(body.custom_origin_sni !== undefined && { customOriginSni: { value: origin.sni } }),
-    ...(ssl !== undefined && { ssl: { value: ssl ? toSslConfig(ssl, random.uuid()) : undefined } }),
+    ...(ssl !== undefined && { ssl: await toSslEdit(ssl, record, { random, uploads }) }),
   }
+}
+
+async function toSslEdit(
+  ssl: SslInput | null,
+  { id: hostnameId, zoneId, hostname }: CustomHostname,
+  { random, uploads }: Pick<ApiDependencies, 'random' | 'uploads'>,
+): Promise<NonNullable<HostnameEdit['ssl']>> {
+  if (!ssl) return { value: undefined }
+  const value = toSslConfig(ssl, random.uuid())
+  const target = { ...value, hostnameId, zoneId, hostname }
+  return { value, uploads: await readUploads(uploads, ssl, target) }
 }
 
 /** As `parseHostname` writes names; one that it would refuse equals none that is stored. */

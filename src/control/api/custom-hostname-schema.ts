@@ -82,6 +82,8 @@ const SSL = z.object({
   uploaded_on: z.iso.datetime().optional(),
   expires_on: z.iso.datetime().optional(),
   certificates: z.array(CERTIFICATE).optional(),
+  custom_certificate: z.string().optional().describe("The caller's own, PEM, as it is served."),
+  custom_csr_id: z.string().optional(),
 })
 
 /** A custom hostname as the API shows it (spec section 1.6). */

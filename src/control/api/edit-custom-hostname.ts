@@ -5,11 +5,13 @@ import {
   type JsonObject,
   type SslConfig,
 } from '#domain/custom-hostname.ts'
-import { advance, newIssuance } from '#domain/issuance.ts'
+import { advance, newIssuance, type ManagedChain } from '#domain/issuance.ts'
 import { advanceOwnership } from '#domain/ownership.ts'
+import { managedChains, uploadedChains, withUploaded } from '#domain/uploaded-chains.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
 import { ApiError } from './api-error.ts'
+import type { ReadUploads } from './custom-certificate-input.ts'
 import { checkSniHasServer, type CustomOrigin } from './custom-hostname-input.ts'
 import { checkCommonName, isSameSettings } from './ssl-input.ts'
 
@@ -21,8 +23,11 @@ export interface HostnameEdit {
   customMetadata?: { value: JsonObject | undefined }
   customOriginServer?: { value: string | undefined }
   customOriginSni?: { value: string | undefined }
-  /** Undefined removes the certificate. Its `packId` counts only where there is no pack yet. */
-  ssl?: { value: SslConfig | undefined }
+  /**
+   * Undefined removes the certificate. Its `packId` counts only where there is no pack yet. Certificates
+   * go with a configuration whose `method` is undefined.
+   */
+  ssl?: { value: SslConfig | undefined; uploads?: ReadUploads | undefined }
 }
 
 /**
@@ -32,6 +37,8 @@ export interface HostnameEdit {
  * - An empty edit, and one with `ssl` (equal or not), also asks to validate now: the back-off starts
  *   anew. An edit of anything else leaves a pending validation its pace.
  * - Any edit revives a hostname that is moved, deleted or blocked.
+ * - From managed certificates to the caller's own and back: what is served stays until what takes its
+ *   place is there, and both go out in one publication.
  * - What the edges must know raises the serial, once.
  *
  * @throws {ApiError} where the record does not allow the edit
@@ -45,7 +52,8 @@ export function editCustomHostname(
   const edited = withSsl(withFields(record, edit), edit, now)
   const restarted = mustRestart(record, edit) ? restart(edited, now) : edited
   const next = isNewToEdges(record, restarted) ? withNextSerial(restarted, now) : restarted
-  return { record: next, removeCertificates: droppedCertificates(record, next) }
+  const addCertificates = edit.ssl?.uploads?.certificates ?? []
+  return { record: next, addCertificates, removeCertificates: droppedCertificates(record, next) }
 }
 
 function checkEditable(record: CustomHostname, edit: HostnameEdit): void {
@@ -87,9 +95,28 @@ function withSsl(record: CustomHostname, edit: HostnameEdit, now: number): Custo
   const wanted = edit.ssl.value
   if (!wanted) return { ...record, ssl: undefined, chains: [] }
   checkCommonName(record.hostname, wanted)
-  if (!record.ssl) return { ...record, ssl: wanted, chains: newChains(now) }
-  const edited = { ...record, ssl: { ...wanted, packId: record.ssl.packId } }
-  return needsNewCertificates(record.ssl, wanted) ? withNewIssuances(edited, now) : edited
+  const ssl = { ...wanted, packId: record.ssl?.packId ?? wanted.packId }
+  return { ...record, ssl, chains: chainsFor(record, { ...edit.ssl, value: ssl }, now) }
+}
+
+function chainsFor(
+  record: CustomHostname,
+  { value, uploads }: { value: SslConfig; uploads?: ReadUploads | undefined },
+  now: number,
+): readonly ManagedChain[] {
+  const { ssl, chains } = record
+  if (uploads) {
+    const options = { serial: withNextSerial(record, now).deployment.serial, now }
+    const isOwn = ssl !== undefined && ssl.method === undefined
+    if (!isOwn) return uploadedChains(uploads.certificates, options)
+    // Only one of a bundle leaves the other in place, and only where that covers the same names.
+    const keepsOthers = uploads.isBundle && ssl.wildcard === value.wildcard
+    const base = keepsOthers ? record : withAlgorithmsOf(record, uploads)
+    return withUploaded(base, uploads.certificates, options)
+  }
+  if (!ssl) return newChains(now)
+  if (ssl.method === undefined) return managedChains(record, now)
+  return needsNewCertificates(ssl, value) ? withNewIssuances(chains, now) : chains
 }
 
 /** Other names, or another CA: what was issued, and what is being issued, is not what is wanted. */
@@ -101,8 +128,13 @@ function needsNewCertificates(before: SslConfig, after: SslConfig): boolean {
 }
 
 /** What is served stays so until its successor is there. */
-function withNewIssuances(record: CustomHostname, now: number): CustomHostname {
-  const chains = record.chains.map((chain) => ({ ...chain, issuance: newIssuance(now) }))
+function withNewIssuances(chains: readonly ManagedChain[], now: number): ManagedChain[] {
+  return chains.map((chain) => ({ ...chain, issuance: newIssuance(now) }))
+}
+
+function withAlgorithmsOf(record: CustomHostname, { certificates }: ReadUploads): CustomHostname {
+  const algorithms = certificates.map(({ keyAlgorithm }) => keyAlgorithm)
+  const chains = record.chains.filter(({ keyAlgorithm }) => algorithms.includes(keyAlgorithm))
   return { ...record, chains }
 }
 
@@ -132,7 +164,16 @@ function isNewToEdges(before: CustomHostname, after: CustomHostname): boolean {
     before.customOriginServer !== after.customOriginServer ||
     before.customOriginSni !== after.customOriginSni ||
     before.ownership.state !== after.ownership.state ||
-    isNewTls(before.ssl, after.ssl)
+    isNewTls(before.ssl, after.ssl) ||
+    hasOtherCertificates(before, after)
+  )
+}
+
+function hasOtherCertificates(before: CustomHostname, after: CustomHostname): boolean {
+  const { serial } = before.deployment
+  return (
+    droppedCertificates(before, after).length > 0 ||
+    after.chains.some(({ issuance }) => issuance.state === 'deploying' && issuance.serial > serial)
   )
 }
 
@@ -141,7 +182,10 @@ function isNewTls(before: SslConfig | undefined, after: SslConfig | undefined): 
   return before.wildcard !== after.wildcard || !isSameSettings(before.settings, after.settings)
 }
 
-function droppedCertificates(before: CustomHostname, after: CustomHostname): string[] {
-  if (after.ssl) return []
-  return before.chains.flatMap(({ certificate }) => (certificate ? [certificate.id] : []))
+/** Their keys are destroyed as soon as the record does not name them any more. */
+export function droppedCertificates(before: CustomHostname, after: CustomHostname): string[] {
+  const kept = after.chains.map(({ certificate }) => certificate?.id)
+  return before.chains.flatMap(({ certificate }) =>
+    certificate && !kept.includes(certificate.id) ? [certificate.id] : [],
+  )
 }

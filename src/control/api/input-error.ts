@@ -23,11 +23,36 @@ const BODY_KINDS: readonly (readonly [path: string, kind: ApiErrorKind])[] = [
   ['ssl.settings.tls_1_3', 'tls-1-3-invalid'],
   ['ssl.settings.min_tls_version', 'min-tls-version-invalid'],
   ['ssl.settings.ciphers', 'ciphers-invalid'],
+  ['ssl.custom_certificate', 'certificate-unreadable'],
+  ['ssl.custom_key', 'key-unusable'],
+  ['ssl.custom_csr_id', 'certificate-csr-invalid'],
   ['ssl', 'ssl-invalid'],
+  ['custom_certificate', 'certificate-unreadable'],
+  ['custom_key', 'key-unusable'],
+  ['custom_csr_id', 'certificate-csr-invalid'],
+]
+
+/** The same for the creation of a custom CSR, whose fields and errors are its own. */
+const CSR_KINDS: typeof BODY_KINDS = [
+  ['country', 'csr-country'],
+  ['state', 'csr-state'],
+  ['locality', 'csr-locality'],
+  ['organization', 'csr-organization'],
+  ['common_name', 'csr-common-name'],
+  ['sans', 'csr-san-invalid'],
+  ['key_type', 'csr-key-type'],
+]
+
+/** Whoever sees an answer need not see these; nor may a key stand in one because it was too long. */
+const SECRET_FIELDS: readonly PropertyKey[] = [
+  'custom_key',
+  'custom_certificate',
+  'custom_cert_bundle',
 ]
 
 const PARAM_KINDS: Readonly<Record<string, ApiErrorKind>> = {
   custom_hostname_id: 'hostname-id-invalid',
+  custom_csr_id: 'csr-id-invalid',
 }
 
 const QUERY_KINDS: Readonly<Record<string, ApiErrorKind>> = {
@@ -76,10 +101,12 @@ interface Fault {
 
 function describe(issue: z.core.$ZodIssue, context: InputContext): Fault {
   const path = issue.path.map(String)
-  const kind = kindOf(issue, context.part)
+  const kind = kindOf(issue, context)
   if (kind === 'route-not-found') return { kind, options: { reason: pathOf(context) } }
   const field = path.length > 0 ? path.join('.') : 'the body'
-  const reason = `${field}: ${wordsOf(issue, valueAt(context.data, issue.path))}`
+  const isSecret = issue.path.some((key) => SECRET_FIELDS.includes(key))
+  const value = valueAt(context.data, issue.path)
+  const reason = `${field}: ${isSecret && value !== undefined ? issue.message : wordsOf(issue, value)}`
   return {
     kind,
     options: context.part === 'body' ? { reason, pointer: pointer(path) } : { reason },
@@ -91,14 +118,15 @@ function pathOf({ url = '', data }: InputContext): string {
   return url.replace(/:(\w+)/g, (_, name) => String(valueAt(data, [name])).slice(0, 80))
 }
 
-function kindOf(issue: z.core.$ZodIssue, part: string): ApiErrorKind {
+function kindOf(issue: z.core.$ZodIssue, { part, url }: InputContext): ApiErrorKind {
   const named = issue.code === 'custom' ? issue.params?.['kind'] : undefined
   if (isKind(named)) return named
   const [head = ''] = issue.path.map(String)
   if (part === 'params') return PARAM_KINDS[head] ?? 'route-not-found'
   if (part === 'querystring') return QUERY_KINDS[head] ?? 'query-invalid'
   const path = issue.path.join('.')
-  const known = BODY_KINDS.find(([prefix]) => path === prefix || path.startsWith(`${prefix}.`))
+  const kinds = url?.endsWith('/custom_csrs') ? CSR_KINDS : BODY_KINDS
+  const known = kinds.find(([prefix]) => path === prefix || path.startsWith(`${prefix}.`))
   return known?.[1] ?? 'body-invalid'
 }
 
@@ -116,6 +144,7 @@ function wordsOf(issue: z.core.$ZodIssue, value: unknown): string {
 function show(value: unknown): string | undefined {
   if (value === undefined) return undefined
   if (value === null || ['number', 'boolean'].includes(typeof value)) return String(value)
+  if (typeof value === 'string' && value.includes('-----BEGIN')) return undefined
   if (typeof value === 'string')
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
   return Array.isArray(value) ? 'an array' : 'an object'

@@ -11,6 +11,7 @@ import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import type { TlsSettings } from '#domain/tls-settings.ts'
 
 import { txtNameOf, txtValueOf } from '../ca/key-authorization.ts'
+import { renderPem } from '../ca/pem.ts'
 import type {
   RenderedCertificate,
   RenderedHostname,
@@ -93,11 +94,23 @@ function renderSsl(record: CustomHostname, ssl: SslConfig, context: RenderContex
     ...(ssl.branding !== undefined && { cloudflare_branding: ssl.branding }),
     ...(records.length > 0 && { validation_records: records }),
     ...flattenedCopy(records),
-    ...(context.dcvDelegation && {
-      dcv_delegation_records: [delegationRecord(record, context.dcvDelegation)],
-    }),
+    ...(ssl.method &&
+      context.dcvDelegation && {
+        dcv_delegation_records: [delegationRecord(record, context.dcvDelegation)],
+      }),
     ...(errors.length > 0 && { validation_errors: errors }),
     ...renderPack(packOf(record, context.certificates)),
+    ...(!ssl.method && renderOwn(packOf(record, context.certificates))),
+  }
+}
+
+/** Of the caller's own certificates: the chain as it is served, and where its key came from. */
+function renderOwn([primary]: readonly Certificate[]): Partial<RenderedSsl> {
+  if (!primary) return {}
+  const { chain, csrId } = primary
+  return {
+    custom_certificate: [chain.leaf, ...chain.intermediates].map((der) => renderPem(der)).join(''),
+    ...(csrId && { custom_csr_id: csrId }),
   }
 }
 

@@ -5,6 +5,11 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { TlsSettings } from '#domain/tls-settings.ts'
 
 import { ApiError } from './api-error.ts'
+import {
+  bringsCertificate,
+  checkCustomCertificate,
+  CUSTOM_CERTIFICATE_FIELDS,
+} from './custom-certificate-input.ts'
 import { fault } from './input-error.ts'
 
 /** Suites that may be selected, for TLS 1.2 and below (spec section 4). */
@@ -55,14 +60,6 @@ const SETTINGS = z
     }
   })
 
-/** What the caller must not send yet: refused rather than ignored, because it changes what is served. */
-const CUSTOM_CERTIFICATE_FIELDS = [
-  'custom_certificate',
-  'custom_key',
-  'custom_csr_id',
-  'custom_cert_bundle',
-] as const
-
 export const SSL_INPUT = z
   .object({
     method: z
@@ -82,17 +79,11 @@ export const SSL_INPUT = z
     wildcard: z.boolean('must be true or false').nullish(),
     cloudflare_branding: z.boolean('must be true or false').nullish(),
     settings: SETTINGS.nullish(),
-    custom_certificate: z.unknown().optional(),
-    custom_key: z.unknown().optional(),
-    custom_csr_id: z.unknown().optional(),
-    custom_cert_bundle: z.unknown().optional(),
+    ...CUSTOM_CERTIFICATE_FIELDS,
   })
   .superRefine((ssl, context) => {
-    for (const field of CUSTOM_CERTIFICATE_FIELDS) {
-      if (isUnset(ssl[field])) continue
-      const message = 'uploaded certificates are not supported'
-      context.addIssue({ code: 'custom', path: [field], message, ...fault('ssl-invalid') })
-    }
+    checkCustomCertificate(ssl, context)
+    if (bringsCertificate(ssl)) return
     if (ssl.wildcard && ssl.method === 'http') {
       const message = "a wildcard is proved by DNS alone: method must be 'txt'"
       const kind = fault('wildcard-unsupported')
@@ -106,37 +97,29 @@ export const SSL_INPUT = z
 
 export type SslInput = z.infer<typeof SSL_INPUT>
 
-/** Empty strings and lists are how some clients write "not given". */
-function isUnset(value: unknown): boolean {
-  return (
-    value === undefined ||
-    value === null ||
-    value === '' ||
-    (Array.isArray(value) && value.length === 0)
-  )
-}
-
 /** Changing only the CA has its own error (spec section 1.5). */
 function missingMethodOrType(ssl: {
   method?: unknown
   type?: unknown
   certificate_authority?: unknown
 }): { message: string } & ReturnType<typeof fault> {
-  const onlyAuthority = !ssl.method && !ssl.type && !isUnset(ssl.certificate_authority)
+  const onlyAuthority = !ssl.method && !ssl.type && Boolean(ssl.certificate_authority)
   const message = 'method and type must be sent with it'
   return { message, ...fault(onlyAuthority ? 'ssl-invalid' : 'method-and-type-required') }
 }
 
 /**
  * The configuration that the input asks for. Settings are those of the input alone: what it leaves
- * out goes back to the default (spec section 1.5).
+ * out goes back to the default (spec section 1.5). How a CA validates, and which, says nothing of a
+ * certificate that the caller brings.
  */
 export function toSslConfig(input: SslInput, packId: string): SslConfig {
+  const isOwn = bringsCertificate(input)
   return {
     packId,
-    method: input.method ?? 'http',
+    method: isOwn ? undefined : (input.method ?? 'http'),
     type: 'dv',
-    certificateAuthority: input.certificate_authority ?? undefined,
+    certificateAuthority: isOwn ? undefined : (input.certificate_authority ?? undefined),
     bundleMethod: input.bundle_method ?? 'ubiquitous',
     wildcard: input.wildcard ?? false,
     branding: input.cloudflare_branding ?? undefined,
@@ -158,9 +141,9 @@ function toTlsSettings(input: z.infer<typeof SETTINGS>): TlsSettings {
 /** Common names have at most 64 characters (RFC 5280, ub-common-name). */
 const MAX_COMMON_NAME = 64
 
-/** @throws {ApiError} `branding-required` */
+/** Of managed certificates. @throws {ApiError} `branding-required` */
 export function checkCommonName(hostname: Hostname, ssl: SslConfig | undefined): void {
-  if (ssl && hostname.length > MAX_COMMON_NAME && ssl.branding !== true) {
+  if (ssl?.method && hostname.length > MAX_COMMON_NAME && ssl.branding !== true) {
     throw new ApiError('branding-required', { pointer: '/hostname' })
   }
 }

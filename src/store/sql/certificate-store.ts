@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { KEY_ALGORITHMS, type Certificate } from '#domain/certificate.ts'
 
 import { StoreError, type CertificateStore } from '../store.ts'
+import { subjectHash, subjectHashOf } from './intermediate-subject.ts'
 import type { CertificateTable, Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
 
@@ -14,6 +15,8 @@ import type { SqlDatabase } from './sql-database.ts'
 const MAX_IDS = 1_000
 /** A CA has a handful; what tenants upload may differ for each. */
 const MAX_INTERMEDIATES = 1_000
+/** A CA renews its intermediates under one name, but not often. */
+const MAX_OF_ONE_SUBJECT = 16
 
 export class SqlCertificateStore implements CertificateStore {
   readonly #database: SqlDatabase
@@ -40,6 +43,19 @@ export class SqlCertificateStore implements CertificateStore {
       found.push(...(await this.#select({ column: 'hostname_id', values })))
     }
     return found
+  }
+
+  async findIntermediates(subject: string): Promise<Uint8Array[]> {
+    const rows = await this.#database.read((db) =>
+      db
+        .selectFrom('intermediates')
+        .select('der')
+        .where('subject_hash', '=', subjectHash(subject))
+        .orderBy('fingerprint')
+        .limit(MAX_OF_ONE_SUBJECT)
+        .execute(),
+    )
+    return rows.map(({ der }) => der)
   }
 
   #select(by: { column: 'id' | 'hostname_id'; values: readonly string[] }): Promise<Certificate[]> {
@@ -72,7 +88,7 @@ export class SqlCertificateStore implements CertificateStore {
     for (let start = 0; start < missing.length; start += MAX_IDS) {
       const rows = await db
         .selectFrom('intermediates')
-        .selectAll()
+        .select(['fingerprint', 'der'])
         .where('fingerprint', 'in', missing.slice(start, start + MAX_IDS))
         .execute()
       for (const { fingerprint, der } of rows) {
@@ -88,15 +104,21 @@ export class SqlCertificateStore implements CertificateStore {
   }
 }
 
-/** Those that are there already are left as they are. */
+/**
+ * Those that are there already are left as they are.
+ *
+ * @throws {StoreError} `no-such-csr`
+ */
 export async function addCertificates(
   db: Kysely<Schema>,
   certificates: readonly Certificate[],
 ): Promise<void> {
+  await checkCsrs(db, certificates)
   for (const certificate of certificates) {
     const intermediates = certificate.chain.intermediates.map((der) => ({
       fingerprint: createHash('sha256').update(der).digest('hex'),
       der,
+      subject_hash: subjectHashOf(der),
     }))
     if (intermediates.length > 0) {
       await db
@@ -111,6 +133,20 @@ export async function addCertificates(
       .values(toCertificateRow(certificate, fingerprints))
       .onConflict((conflict) => conflict.column('id').doNothing())
       .execute()
+  }
+}
+
+/** Nobody removes a CSR between this and the end of the transaction. */
+async function checkCsrs(db: Kysely<Schema>, certificates: readonly Certificate[]): Promise<void> {
+  for (const { id, csrId } of certificates) {
+    if (csrId === undefined) continue
+    const csr = await db
+      .selectFrom('custom_csrs')
+      .select('id')
+      .where('id', '=', csrId)
+      .executeTakeFirst()
+    if (csr) continue
+    throw new StoreError('no-such-csr', `Cannot add the certificate ${id}: no CSR ${csrId}`)
   }
 }
 
@@ -141,6 +177,7 @@ function toCertificateRow(
     leaf: certificate.chain.leaf,
     intermediates: JSON.stringify(intermediates),
     sealed_key: certificate.sealedKey,
+    csr_id: certificate.csrId ?? null,
     issuer: certificate.issuer,
     serial_number: certificate.serialNumber,
     signature: certificate.signature,
@@ -163,6 +200,7 @@ function fromCertificateRow(
     keyAlgorithm: keyAlgorithm.parse(row.key_algorithm),
     chain: { leaf: row.leaf, intermediates },
     sealedKey: row.sealed_key,
+    ...(row.csr_id !== null && { csrId: row.csr_id }),
     issuer: row.issuer,
     serialNumber: row.serial_number,
     signature: row.signature,

@@ -1,5 +1,6 @@
 import type { Kysely, SelectQueryBuilder } from 'kysely'
 
+import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { NewHold } from '#domain/hold.ts'
 import type { Hostname } from '#domain/hostname.ts'
@@ -16,6 +17,7 @@ import {
   type HostnameUpdate,
   type Page,
   type PageOf,
+  type CreateOptions,
   type WriteOptions,
 } from '../store.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
@@ -111,7 +113,11 @@ export class SqlHostnameStore implements HostnameStore {
     return row !== undefined
   }
 
-  async create(record: CustomHostname, { by = SYSTEM }: WriteOptions = {}): Promise<void> {
+  async create(
+    record: CustomHostname,
+    { by = SYSTEM, certificates = [] }: CreateOptions = {},
+  ): Promise<void> {
+    checkOwner(record.id, certificates)
     await withDuplicateNamed(record, () =>
       this.#database.transact(async (db) => {
         await countIn(db, record)
@@ -119,6 +125,7 @@ export class SqlHostnameStore implements HostnameStore {
           .insertInto('custom_hostnames')
           .values({ ...toRow(record), lease_until: 0 })
           .execute()
+        await addCertificates(db, certificates)
         await enqueue(db, { hostnameId: record.id, serial: record.deployment.serial })
         await addEvents(db, timelineOf(undefined, record, { now: this.#clock.now(), by }))
       }),
@@ -267,9 +274,7 @@ async function writeUpdate(
   if (record.id !== id || record.zoneId !== zoneId) {
     throw new TypeError(`Cannot change the id or the zone of the custom hostname ${id}`)
   }
-  if (added.some((certificate) => certificate.hostnameId !== id)) {
-    throw new TypeError(`Cannot add another hostname's certificate to ${id}`)
-  }
+  checkOwner(id, added)
   await withDuplicateNamed(record, () =>
     db.updateTable('custom_hostnames').set(toRow(record)).where('id', '=', id).execute(),
   )
@@ -277,6 +282,11 @@ async function writeUpdate(
   await removeCertificates(db, { hostnameId: id, ids: removed })
   const { serial } = record.deployment
   if (serial > before.deployment.serial) await enqueue(db, { hostnameId: id, serial })
+}
+
+function checkOwner(id: string, certificates: readonly Certificate[]): void {
+  if (certificates.every((certificate) => certificate.hostnameId === id)) return
+  throw new TypeError(`Cannot add another hostname's certificate to ${id}`)
 }
 
 async function withDuplicateNamed(

@@ -6,6 +6,7 @@ import type { Store } from '../store.ts'
 import { SqlBudgetStore } from './budget-store.ts'
 import { SqlCertificateStore } from './certificate-store.ts'
 import { SqlHoldStore } from './hold-store.ts'
+import { SqlCsrStore } from './csr-store.ts'
 import { SqlHostnameStore } from './hostname-store.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/migrations.ts'
@@ -60,6 +61,7 @@ class SqlStore implements Store {
   readonly zones: SqlZoneStore
   readonly hostnames: SqlHostnameStore
   readonly certificates: SqlCertificateStore
+  readonly csrs: SqlCsrStore
   readonly outbox: SqlOutbox
   readonly timeline: SqlTimelineStore
   readonly budget: SqlBudgetStore
@@ -78,6 +80,7 @@ class SqlStore implements Store {
     this.outbox = new SqlOutbox(database, { clock })
     this.budget = new SqlBudgetStore(database)
     this.timeline = new SqlTimelineStore(database, { log })
+    this.csrs = new SqlCsrStore(database)
     this.secrets = new SqlSecretStore(database, sealer)
     this.holds = new SqlHoldStore(database)
   }

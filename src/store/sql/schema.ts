@@ -10,6 +10,7 @@ export interface Schema {
   custom_hostnames: CustomHostnameTable
   certificates: CertificateTable
   intermediates: IntermediateTable
+  custom_csrs: CustomCsrTable
   outbox: OutboxTable
   newest_change: NewestChangeTable
   timeline: TimelineTable
@@ -82,6 +83,8 @@ export interface CertificateTable {
   /** SHA-256 of each, as a JSON list, in order. */
   intermediates: string
   sealed_key: Uint8Array
+  /** The custom CSR whose key it has. */
+  csr_id: string | null
   issuer: string
   serial_number: string
   signature: string
@@ -96,6 +99,22 @@ export interface CertificateTable {
 export interface IntermediateTable {
   fingerprint: string
   der: Uint8Array
+  /** SHA-256 of its subject, hexadecimal; null where it cannot be read. */
+  subject_hash: string | null
+}
+
+export interface CustomCsrTable {
+  id: string
+  /** Null: the account's. */
+  zone_id: string | null
+  /** Empty: none. */
+  name: string
+  created_at: number
+  csr: Uint8Array
+  sealed_key: Uint8Array
+  /** Everything else. */
+  document: string
+  document_version: number
 }
 
 export interface OutboxTable {

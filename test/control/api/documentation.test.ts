@@ -39,6 +39,7 @@ describe('the OpenAPI document', () => {
     const shown = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`)
     const zone = '/client/v4/zones/{zone_id}'
     const hostname = `${zone}/custom_hostnames/{custom_hostname_id}`
+    const certificate = 'certificate_pack/{certificate_pack_id}/certificates/{certificate_id}'
     expect(shown.toSorted()).toEqual(
       [
         'GET /healthz',
@@ -59,6 +60,11 @@ describe('the OpenAPI document', () => {
         ...['GET', 'PUT', 'DELETE'].map((each) => `${each} /client/v4/held_domains/{domain}`),
         `GET ${hostname}/diagnosis`,
         `GET ${hostname}/events`,
+        ...['PUT', 'DELETE'].map((method) => `${method} ${hostname}/${certificate}`),
+        ...[zone, '/client/v4/accounts/{account_id}'].flatMap((owner) => [
+          ...['GET', 'POST'].map((method) => `${method} ${owner}/custom_csrs`),
+          ...['GET', 'DELETE'].map((method) => `${method} ${owner}/custom_csrs/{custom_csr_id}`),
+        ]),
       ].toSorted(),
     )
     for (const { method, path } of operations()) {
@@ -87,7 +93,7 @@ describe('the OpenAPI document', () => {
 
   it('describes each body', () => {
     const withBody = operations().filter(({ method }) => ['post', 'put', 'patch'].includes(method))
-    expect(withBody).toHaveLength(7)
+    expect(withBody).toHaveLength(10)
     for (const { requestBody } of withBody) {
       expect(requestBody?.content['application/json']?.schema).toBeDefined()
     }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { API_ERRORS } from '#control/api/api-error-table.ts'
+import { CUSTOM_CSR_ERRORS } from '#control/api/custom-csr-errors.ts'
 import { startApi, ZONE_ID, type ApiServer } from '#test/api-server.ts'
 
 /** What bad input gets: each rule its own code, naming field, rule and value. */
@@ -18,6 +19,8 @@ afterAll(async () => {
   await api[Symbol.asyncDispose]()
 })
 
+const ZERO_ID = '00000000-0000-4000-8000-000000000000'
+const PAIR = { custom_certificate: 'P', custom_key: 'K' }
 const SSL = { method: 'http', type: 'dv' }
 let counted = 0
 const withName = (rest: object): object => ({ hostname: `n${++counted}.tenant.com`, ...rest })
@@ -92,14 +95,55 @@ describe('ssl', () => {
     [1448, 'with a wildcard by HTTP', '/ssl/wildcard', withSsl({ wildcard: true })],
     [1434, 'with a wildcard that is no boolean', '/ssl/wildcard', withSsl({ wildcard: 'no' })],
     [
-      1434,
-      'with an own certificate',
-      '/ssl/custom_certificate',
+      1428,
+      'with a certificate without key',
+      '/ssl/custom_key',
       withSsl({ custom_certificate: 'P' }),
     ],
-    [1434, 'with an own key', '/ssl/custom_key', withSsl({ custom_key: 'P' })],
-    [1434, 'with a CSR', '/ssl/custom_csr_id', withSsl({ custom_csr_id: 'x' })],
-    [1434, 'with a bundle', '/ssl/custom_cert_bundle', withSsl({ custom_cert_bundle: [{}] })],
+    [
+      1426,
+      'with a certificate of another type',
+      '/ssl/custom_certificate',
+      withSsl({ custom_certificate: ['P'], custom_key: 'K' }),
+    ],
+    [
+      1427,
+      'with a key without certificate',
+      '/ssl/custom_certificate',
+      withSsl({ custom_key: 'P' }),
+    ],
+    [1430, 'with a CSR that has no UUID', '/ssl/custom_csr_id', withSsl({ custom_csr_id: 'x' })],
+    [
+      1434,
+      'with a key and a CSR',
+      '/ssl/custom_csr_id',
+      withSsl({ custom_certificate: 'P', custom_key: 'K', custom_csr_id: ZERO_ID }),
+    ],
+    [
+      1431,
+      'with a CSR that is not there',
+      '/ssl/custom_csr_id',
+      withSsl({ custom_certificate: 'P', custom_csr_id: ZERO_ID }),
+    ],
+    [
+      1434,
+      'with a bundle of what is no pair',
+      '/ssl/custom_cert_bundle/0/custom_certificate',
+      withSsl({ custom_cert_bundle: [{ custom_key: 'K' }] }),
+    ],
+    [
+      1434,
+      'with a bundle of three',
+      '/ssl/custom_cert_bundle',
+      withSsl({ custom_cert_bundle: [PAIR, PAIR, PAIR] }),
+    ],
+    [
+      1434,
+      'with a bundle and a certificate',
+      '/ssl/custom_cert_bundle',
+      withSsl({ ...PAIR, custom_cert_bundle: [PAIR] }),
+    ],
+    [1428, 'with an own key that is none', '/ssl/custom_key', withSsl(PAIR)],
     [1434, 'settings a string', '/ssl/settings', withSsl({ settings: 'x' })],
     [1422, 'http2', '/ssl/settings/http2', withSettings({ http2: true })],
     [1423, 'tls_1_2_only', '/ssl/settings/tls_1_2_only', withSettings({ tls_1_2_only: 'maybe' })],
@@ -131,7 +175,8 @@ describe('ssl', () => {
       withSettings({ ciphers: ['AES128-SHA'], min_tls_version: '1.3' }),
     ],
   ])('gives %i: %s', async (code, _what, pointer, body) => {
-    expect(await faultOf(body)).toEqual({ status: 400, code, pointer })
+    const status = code === 1431 ? 404 : 400
+    expect(await faultOf(body)).toEqual({ status, code, pointer })
   })
 
   it('is checked on edits too', async () => {
@@ -154,6 +199,7 @@ describe('ssl', () => {
         custom_certificate: '',
         custom_key: '',
         custom_csr_id: '',
+        custom_cert_bundle: [],
         validation_records: null,
         settings: { http3: 'on', tls_1_2_only: 'off', min_tls_version: '1.0', http2: null },
       },
@@ -280,11 +326,19 @@ describe('the quota', () => {
 describe('the table of errors', () => {
   it('has one status for each code and sends no conflict again', () => {
     const rows: { status: number; code: number; headers?: object }[] = Object.values(API_ERRORS)
-    expect(new Set(rows.map(({ code }) => code)).size).toBe(rows.length)
+    const ofCsrs = Object.keys(CUSTOM_CSR_ERRORS).length
+    expect(codesOf(CUSTOM_CSR_ERRORS).size).toBe(ofCsrs)
+    // CSRs have codes of hostnames with another meaning (spec section 1.9).
+    const others = Object.entries(API_ERRORS).filter(([kind]) => !(kind in CUSTOM_CSR_ERRORS))
+    expect(codesOf(Object.fromEntries(others)).size).toBe(rows.length - ofCsrs)
     for (const { headers } of rows.filter((row) => row.status === 409)) {
       expect(headers).toMatchObject({ 'x-should-retry': 'false' })
     }
   })
+
+  function codesOf(table: Record<string, { code: number }>): Set<number> {
+    return new Set(Object.values(table).map(({ code }) => code))
+  }
 })
 
 function post(body: object): ReturnType<ApiServer['fetch']> {

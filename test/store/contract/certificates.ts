@@ -1,8 +1,11 @@
+import { X509Certificate } from 'node:crypto'
+
 import { describe, expect, it } from 'vitest'
 
 import type { Certificate, KeyAlgorithm } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Store } from '#store/store.ts'
+import { makeDevCertificates } from '#test/dev-certs.ts'
 import { aCertificate as made, aHostname, NOON } from '#test/records.ts'
 
 import { createAll, openWithZone, type OpenStore } from './store-under-test.ts'
@@ -49,6 +52,42 @@ export function certificatesContract(open: OpenStore): void {
       }
       await add(store, certificate)
       expect(await store.certificates.find(certificate.id)).toEqual(certificate)
+    })
+
+    it('may come with the record', async () => {
+      await using opened = await openWithZone(open)
+      const { store } = opened
+      const record = aHostname()
+      const both = [aCertificate(record, 'ecdsa'), aCertificate(record, 'rsa')]
+      await store.hostnames.create(record, { certificates: both })
+      expect(await store.certificates.listByHostname(record.id)).toEqual(both)
+      const twin = aHostname({ hostname: record.hostname })
+      const certificates = [aCertificate(twin, 'rsa')]
+      const create = store.hostnames.create(twin, { certificates })
+      await expect(create).rejects.toMatchObject({ kind: 'duplicate' })
+      expect(await store.certificates.listByHostname(twin.id)).toEqual([])
+      const stranger = store.hostnames.create(aHostname(), { certificates: both })
+      await expect(stranger).rejects.toThrow(TypeError)
+    })
+
+    it('leave their intermediates to be found by subject', async () => {
+      await using opened = await openWithZone(open)
+      const { store } = opened
+      const { ecdsa, rsa } = await makeDevCertificates(['app.customer.com'])
+      const record = aHostname()
+      const [one, other] = [aCertificate(record, 'ecdsa'), aCertificate(record, 'rsa')]
+      await store.hostnames.create(record, {
+        certificates: [
+          { ...one, chain: ecdsa.chain },
+          { ...other, chain: { ...rsa.chain, intermediates: [Uint8Array.of(1)] } },
+        ],
+      })
+      const [issuer = Uint8Array.of()] = ecdsa.chain.intermediates
+      const { subject } = new X509Certificate(issuer)
+      expect((await store.certificates.findIntermediates(subject)).map(plain)).toEqual([
+        plain(issuer),
+      ])
+      expect(await store.certificates.findIntermediates(`${subject} `)).toEqual([])
     })
 
     it('may have no intermediates', async () => {

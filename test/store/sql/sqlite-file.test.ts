@@ -7,8 +7,11 @@ import { describe, expect, it } from 'vitest'
 import { parseHostname } from '#domain/hostname.ts'
 import { createLogger } from '#lib/log.ts'
 import { createSealer } from '#lib/sealing.ts'
+import { migrate } from '#store/sql/migrate.ts'
+import { namesBelow } from '#store/sql/migrations/0006-names-below.ts'
 import { migrations } from '#store/sql/migrations/migrations.ts'
 import { openSqlStore } from '#store/sql/open-sql-store.ts'
+import { openSqliteDatabase } from '#store/sql/sqlite/sqlite-database.ts'
 import type { Store } from '#store/store.ts'
 import { aCertificate, aHostname, aZone, NOON } from '#test/records.ts'
 import { tempDir } from '#test/temp-dir.ts'
@@ -174,14 +177,16 @@ describe('the SQLite file', () => {
   it('finds names below a name after migrating from before there was an index for it', async () => {
     using dir = tempDir()
     const path = join(dir.path, 'custos.db')
-    const before = await open(path)
-    await before.zones.create(aZone())
-    await before.hostnames.create(aHostname({ hostname: parseHostname('app.tenant.com') }))
-    await before.close()
+    const older = migrations.slice(0, migrations.indexOf(namesBelow))
+    const database = openSqliteDatabase(path)
+    await migrate(database, { migrations: older, now: NOON })
+    await database.close()
     const db = new DatabaseSync(path)
-    db.exec('DROP INDEX custom_hostnames_by_reversed_name')
-    db.exec('ALTER TABLE custom_hostnames DROP COLUMN reversed_name')
-    db.exec(`DELETE FROM schema_history WHERE name = 'names-below'`)
+    db.exec(`INSERT INTO zones (id, name, created_at, document, document_version)
+      VALUES ('${aZone().id}', 'saas.com', 0, '{}', 1)`)
+    db.exec(`INSERT INTO custom_hostnames (id, zone_id, hostname, created_at, serial, applied_serial,
+        hostname_status, has_ssl, wildcard, name_claim, document, document_version)
+      VALUES ('a', '${aZone().id}', 'app.tenant.com', 0, 0, 0, 'pending', 0, 0, '', '{}', 1)`)
     db.close()
     await using after = await open(path)
     expect(await after.hostnames.hasNameBelow(aZone().id, parseHostname('tenant.com'))).toBe(true)

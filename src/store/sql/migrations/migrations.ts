@@ -6,6 +6,7 @@ import { timeline } from './0004-timeline.ts'
 import { rateBuckets } from './0005-rate-buckets.ts'
 import { namesBelow } from './0006-names-below.ts'
 import { holds } from './0007-holds.ts'
+import { customCsrs } from './0008-custom-csrs.ts'
 
 /** In order; the first makes version 1. Never edit one that was released: add another. */
 export const migrations: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   rateBuckets,
   namesBelow,
   holds,
+  customCsrs,
 ]

@@ -1,0 +1,178 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+
+import type Cloudflare from 'cloudflare'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import type { KeyAlgorithm } from '#domain/certificate.ts'
+import { startCustos, type Custos } from '#test/custos.ts'
+import { startEchoOrigin, type EchoOrigin } from '#test/echo-origin.ts'
+import { untilActive } from '#test/hostnames.ts'
+import { openOwnCa, type OwnCa } from '#test/own-certificates.ts'
+import { sClient } from '#test/s-client.ts'
+import { tempDir } from '#test/temp-dir.ts'
+
+const HOSTNAME = 'own.localhost'
+/** A client that can but one kind. */
+const SIGALGS = {
+  ecdsa: 'ecdsa_secp256r1_sha256',
+  rsa: 'rsa_pss_rsae_sha256',
+} as const satisfies Record<KeyAlgorithm, string>
+const MANAGED = { method: 'http', type: 'dv' } as const
+
+describe('a hostname with certificates of the caller’s own', () => {
+  const dir = tempDir()
+  const caFile = join(dir.path, 'roots.pem')
+  let ca: OwnCa
+  let origin: EchoOrigin
+  let custos: Custos
+  let client: Cloudflare
+  let zone_id: string
+  let id: string
+  beforeAll(async () => {
+    ca = await openOwnCa()
+    origin = await startEchoOrigin()
+    const roots = join(dir.path, 'own-root.pem')
+    await writeFile(roots, ca.root.cert)
+    custos = await startCustos({
+      env: { CUSTOS_FALLBACK_ORIGIN: origin.url, CUSTOS_CUSTOM_CERTIFICATE_ROOTS: roots },
+    })
+    await writeFile(caFile, ca.root.cert + (await readFile(custos.rootsPath, 'utf8')))
+    client = await custos.client()
+    zone_id = (await client.zones.list()).result[0]?.id ?? ''
+    const ssl = { custom_cert_bundle: await pairs() }
+    const created = await client.customHostnames.create({ zone_id, hostname: HOSTNAME, ssl })
+    id = created.id
+    await untilActive(client, { zone_id, id })
+  })
+  afterAll(async () => {
+    await custos?.[Symbol.asyncDispose]()
+    await origin?.[Symbol.asyncDispose]()
+    await ca?.[Symbol.asyncDispose]()
+    dir.remove()
+  })
+
+  const pairs = async (): Promise<Awaited<ReturnType<OwnCa['pair']>>[]> =>
+    Promise.all([ca.pair('ecdsa', [HOSTNAME]), ca.pair('rsa', [HOSTNAME])])
+  const show = (only: KeyAlgorithm): ReturnType<typeof sClient> =>
+    sClient({
+      port: custos.httpsPort,
+      serverName: HOSTNAME,
+      caFile,
+      args: ['-sigalgs', SIGALGS[only], '-verify_hostname', HOSTNAME],
+      input: `GET / HTTP/1.1\r\nHost: ${HOSTNAME}\r\nConnection: close\r\n\r\n`,
+    })
+
+  it.each(['ecdsa', 'rsa'] as const)('shows the %s one to who can only that', async (only) => {
+    const shown = await show(only)
+    expect(shown).toMatchObject({ verified: true, keyAlgorithm: only })
+    expect(shown.text).toContain('i:CN = Own CA')
+    expect(shown.text).toContain('HTTP/1.1 200')
+  })
+
+  it('goes to managed certificates and back without a handshake that fails', async () => {
+    const visitors = await startVisitors(custos.httpsPort, await readFile(caFile, 'utf8'))
+    await client.customHostnames.edit(id, { zone_id, ssl: MANAGED })
+    await untilActive(client, { zone_id, id })
+    await visitors.untilAllSee(/Custos Local/)
+    const ssl = { custom_cert_bundle: await pairs() }
+    await client.customHostnames.edit(id, { zone_id, ssl })
+    await untilActive(client, { zone_id, id })
+    await visitors.untilAllSee(/Own CA/)
+    const { failures, handshakes } = await visitors.stop()
+    expect(failures).toEqual([])
+    expect(handshakes).toBeGreaterThan(10)
+  })
+
+  it('is served by the other kind once one is deleted, and by its replacement', async () => {
+    const at = { zone_id, custom_hostname_id: id, certificate_pack_id: await packId() }
+    const { certificates } = client.customHostnames.certificatePack
+    const [ecdsa = '', rsa = ''] = await certificateIds()
+    await certificates.update(ecdsa, { ...at, ...(await ca.pair('ecdsa', [HOSTNAME])) })
+    await untilActive(client, { zone_id, id })
+    const [replaced = ''] = await certificateIds()
+    expect(replaced).not.toBe(ecdsa)
+    expect(await show('ecdsa')).toMatchObject({ verified: true, keyAlgorithm: 'ecdsa' })
+    await certificates.delete(rsa, at)
+    await untilActive(client, { zone_id, id })
+    expect((await show('rsa')).alert).toBe('handshake failure')
+    expect(await show('ecdsa')).toMatchObject({ verified: true, keyAlgorithm: 'ecdsa' })
+  })
+
+  const packId = async (): Promise<string> =>
+    (await client.customHostnames.get(id, { zone_id })).ssl?.id ?? ''
+  const certificateIds = async (): Promise<string[]> => {
+    const { ssl } = await client.customHostnames.get(id, { zone_id })
+    return (ssl as { certificates?: { id: string }[] }).certificates?.map((each) => each.id) ?? []
+  }
+})
+
+/** One visitor of each kind who comes back for ever, each time with a new handshake. */
+interface Visitors {
+  /** Waits until both were last shown a certificate whose issuer is this one. */
+  untilAllSee(issuer: RegExp): Promise<void>
+  stop(): Promise<{ handshakes: number; failures: string[] }>
+}
+
+/** Bounds a test that went wrong. */
+const MAX_VISITS = 20_000
+
+async function startVisitors(port: number, ca: string): Promise<Visitors> {
+  const failures: string[] = []
+  const seen = new Map<KeyAlgorithm, string>()
+  let handshakes = 0
+  const stopping = new AbortController()
+  const visit = async (kind: KeyAlgorithm): Promise<void> => {
+    while (!stopping.signal.aborted && handshakes < MAX_VISITS) {
+      try {
+        seen.set(kind, await shakeHands({ port, ca, kind }))
+      } catch (error) {
+        failures.push(`${kind} after ${handshakes}: ${String(error)}`)
+      }
+      handshakes++
+    }
+  }
+  const running = [visit('ecdsa'), visit('rsa')]
+  return {
+    async untilAllSee(issuer) {
+      await expect
+        .poll(() => [...seen.values()].filter((each) => issuer.test(each)).length, {
+          timeout: 10_000,
+        })
+        .toBe(2)
+    },
+    async stop() {
+      stopping.abort()
+      await Promise.all(running)
+      return { handshakes, failures }
+    },
+  }
+}
+
+/** A verified handshake. @returns the issuer's common name */
+function shakeHands({
+  port,
+  ca,
+  kind,
+}: {
+  port: number
+  ca: string
+  kind: KeyAlgorithm
+}): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const socket: TLSSocket = connect({
+    port,
+    host: '127.0.0.1',
+    servername: HOSTNAME,
+    ca,
+    sigalgs: SIGALGS[kind],
+  })
+  socket.once('secureConnect', () => {
+    resolve(String(socket.getPeerCertificate().issuer.CN))
+    socket.destroy()
+  })
+  socket.once('error', reject)
+  socket.setTimeout(10_000, () => socket.destroy(new Error('no handshake within 10 s')))
+  return promise
+}
