@@ -1,4 +1,4 @@
-import { rootCertificates } from 'node:tls'
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 
 import { Agent, errors, request } from 'undici'
 
@@ -64,7 +64,8 @@ export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
     maxResponseSize: MAX_RESPONSE_BYTES,
     connect: {
       timeout: timeoutMs,
-      ...(roots.length > 0 && { ca: [...rootCertificates, ...roots] }),
+      // One for all connections: made for each it is read anew, some 10 ms for all built-in roots.
+      ...(roots.length > 0 && { secureContext: trusting([...rootCertificates, ...roots]) }),
     },
   })
 
@@ -109,6 +110,10 @@ export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
     },
     close: () => (closing ??= agent.destroy()),
   }
+}
+
+function trusting(ca: string[]): SecureContext {
+  return createSecureContext({ ca })
 }
 
 /** The CA names its addresses itself: none may be less safe than the one that it was set up with. */
