@@ -1,6 +1,7 @@
 import type { Chain } from '#domain/certificate.ts'
 import type { Order } from '#domain/issuance.ts'
 import { validationDelayMs } from '#domain/validation.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { Exemption } from './budget.ts'
@@ -105,21 +106,18 @@ async function findPermission(
 ): Promise<PermissionFinding> {
   const caaIdentities = await issuer.listCaaIdentities(signal)
   if (caaIdentities.length === 0) return { isPermitted: true }
-  const patience = new AbortController()
-  const timer = clock.after(PERMISSION_MS, () => patience.abort())
+  using patience = startDeadline(PERMISSION_MS, { clock, signal })
   const question = {
     hostname: record.hostname,
     wildcard: record.ssl?.wildcard ?? false,
     caaIdentities,
   }
   try {
-    return await inspector.inspectPermission(question, AbortSignal.any([signal, patience.signal]))
+    return await inspector.inspectPermission(question, patience.signal)
   } catch (error) {
     signal.throwIfAborted()
-    if (patience.signal.aborted) return { isPermitted: true }
+    if (patience.isOver) return { isPermitted: true }
     throw error
-  } finally {
-    timer.cancel()
   }
 }
 

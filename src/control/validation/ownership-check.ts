@@ -2,6 +2,7 @@ import { OWNERSHIP_PATH } from '#domain/custom-hostname.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { OwnershipProof } from '#domain/ownership.ts'
 import type { Clock } from '#lib/clock.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import type { AuthoritativeResolver } from '../dns/resolver.ts'
 import type { OwnershipFinding, OwnershipQuestion } from '../lifecycle/inspector.ts'
@@ -43,20 +44,16 @@ export function createOwnershipCheck(options: OwnershipCheckOptions): OwnershipC
   const { clock, deadlineMs = 15_000 } = options
   return async (question, signal) => {
     signal.throwIfAborted()
-    const search = new AbortController()
-    const timer = clock.after(deadlineMs, () => search.abort(new NotProved('It took too long.')))
-    const both = AbortSignal.any([signal, search.signal])
+    const reason = new NotProved('It took too long.')
+    using search = startDeadline(deadlineMs, { clock, signal, reason })
     try {
       const ways = question.rivalTargets ? [proveByCname] : ALL_WAYS
-      const proofs = ways.map((prove) => prove(question, options, both))
+      const proofs = ways.map((prove) => prove(question, options, search.signal))
       return { provedBy: await Promise.any(proofs) }
     } catch (error) {
       signal.throwIfAborted()
       const known = question.rivalTargets ? SERVED_ERRORS : OWNERSHIP_ERRORS
       return { errors: [...known, ...explanationsOf(error)] }
-    } finally {
-      timer.cancel()
-      search.abort()
     }
   }
 }

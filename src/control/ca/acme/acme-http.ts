@@ -3,6 +3,7 @@ import { rootCertificates } from 'node:tls'
 import { Agent, errors, request } from 'undici'
 
 import type { Clock } from '#lib/clock.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import { IssuerError } from '../issuer.ts'
 
@@ -92,19 +93,16 @@ export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
     async send(sent, signal) {
       signal.throwIfAborted()
       checkAddress(sent.url, protocol)
-      const deadline = new AbortController()
-      const timer = clock.after(timeoutMs, () => deadline.abort())
+      using deadline = startDeadline(timeoutMs, { clock, signal })
       try {
-        return await exchange(sent, AbortSignal.any([signal, deadline.signal]))
+        return await exchange(sent, deadline.signal)
       } catch (cause) {
         signal.throwIfAborted()
-        const reason = deadline.signal.aborted
+        const reason = deadline.isOver
           ? `no whole answer within ${timeoutMs / 1000} s`
           : reasonOf(cause)
         const message = `The CA at ${host} cannot be used now: ${reason}.`
         throw new IssuerError('unavailable', message, { cause })
-      } finally {
-        timer.cancel()
       }
     },
     close: () => (closing ??= agent.destroy()),
