@@ -22,6 +22,21 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   lib: [],
 }
 
+/**
+ * Which rooms of the control plane each of them may import from. What stands beside the rooms
+ * (`control.ts`, `open-issuers.ts`, …) builds them and is below none of them.
+ */
+const MAY_IMPORT_IN_CONTROL: Record<string, readonly string[]> = {
+  api: ['ca', 'certificates', 'diagnosis'],
+  diagnosis: ['ca', 'dns', 'lifecycle', 'validation'],
+  validation: ['ca', 'dns', 'lifecycle'],
+  certificates: ['ca'],
+  lifecycle: ['ca'],
+  dns: ['ca'],
+  ca: [],
+  publisher: [],
+}
+
 /** The wrong way to an effect, the files that own it, and why nobody else may. */
 const BANNED: readonly { pattern: RegExp; owners: readonly string[]; reason: string }[] = [
   {
@@ -72,6 +87,13 @@ function roomOf(path: string): string {
   return path.split('/')[0] ?? path
 }
 
+/** The folder below `control`; empty for what stands beside the rooms, undefined outside. */
+function controlRoomOf(path: string): string | undefined {
+  const [room, ...rest] = path.split('/')
+  if (room !== 'control') return undefined
+  return rest.length > 1 ? rest[0] : ''
+}
+
 function resolveImport(from: string, specifier: string): string {
   if (specifier === '#config') return 'config.ts'
   if (specifier.startsWith('#')) return specifier.slice(1)
@@ -87,6 +109,26 @@ describe('the house', () => {
         .map((target) => `${file.path} must not import ${target}`),
     )
     expect(wrong).toEqual([])
+  })
+
+  it('lets imports run one way inside control too', () => {
+    const wrong = files.flatMap((file) =>
+      file.imports
+        .map((target) => ({ from: controlRoomOf(file.path), to: controlRoomOf(target), target }))
+        .filter(({ from, to }) => from && to !== undefined && from !== to)
+        .filter(({ from = '', to = '' }) => !MAY_IMPORT_IN_CONTROL[from]?.includes(to))
+        .map(({ target }) => `${file.path} must not import ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('knows built-in CA and ACME in one place only: all others know an Issuer', () => {
+    const wrong = files
+      .filter(({ path }) => !path.startsWith('control/ca/') && path !== 'control/open-issuers.ts')
+      .filter(({ imports }) =>
+        imports.some((target) => /^control\/ca\/(acme|local)\//.test(target)),
+      )
+    expect(wrong.map(({ path }) => path)).toEqual([])
   })
 
   it('uses #room/… between rooms and ./… inside one', () => {

@@ -13,8 +13,8 @@ import type { Issuer } from './ca/issuer.ts'
 import { createIssuers, type Issuers } from './ca/issuers.ts'
 import {
   createLocalIssuer,
+  type InspectChallenge,
   type LocalIssuer,
-  type LocalIssuerOptions,
 } from './ca/local/local-issuer.ts'
 import type { MeasureIssuer } from './ca/measured-issuer.ts'
 
@@ -25,7 +25,7 @@ export interface OpenIssuersOptions {
   dataDir: string
   secrets: SecretStore
   /** How the built-in CA looks at challenges. */
-  inspectChallenge: LocalIssuerOptions['inspectChallenge']
+  inspectChallenge: InspectChallenge
   /** Counts what each is asked. */
   measure: MeasureIssuer
   clock: Clock

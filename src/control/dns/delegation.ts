@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache'
 
 import type { Clock } from '#lib/clock.ts'
 
-import { isFetchableAddress } from '../validation/well-known-target.ts'
 import type { Endpoint } from './exchange.ts'
+import { isFetchableAddress } from './fetchable-address.ts'
 import { isWithin } from './finding.ts'
 import type { DnsRecord, Reply } from './message.ts'
 

@@ -2,16 +2,12 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
+import { isFetchableAddress } from '../dns/fetchable-address.ts'
 import type { DnsAddress, DnsFailure, Resolver } from '../dns/resolver.ts'
 import { NO_MARKS, type AnswerMarks } from './answer-marks.ts'
 import { DNS_FAILURES, noUsableAddress } from './dns-failures.ts'
 import { getFrom, type GetFailure, type GetResult } from './well-known-get.ts'
-import {
-  isFetchableAddress,
-  parseRedirect,
-  renderTarget,
-  type WellKnownTarget,
-} from './well-known-target.ts'
+import { parseRedirect, renderTarget, type WellKnownTarget } from './well-known-target.ts'
 
 export interface WellKnownRequest {
   hostname: Hostname
