@@ -1,9 +1,11 @@
+import { CA_LIMITS, type CaLimit, type LimitOverrides } from '#domain/ca-limits.ts'
 import {
   CERTIFICATE_AUTHORITY_NAMES,
   type CertificateAuthorityName,
 } from '#domain/certificate-authority.ts'
 import { parseDuration } from '#lib/duration.ts'
 import { FormError } from '#lib/form-error.ts'
+import { parseRate } from '#lib/rate.ts'
 import {
   parseDottedName,
   parseEmail,
@@ -50,6 +52,8 @@ export interface AcmeCaConfig {
   preferredChain: string | undefined
   /** Names that CAA records give it; undefined: what its directory says, or is known of it. */
   caaIdentities: readonly string[] | undefined
+  /** What the CA has granted, where that is not what it publishes. */
+  limits: LimitOverrides
 }
 
 /** One CA, set up by variables. */
@@ -87,6 +91,10 @@ const ACME_KEYS = [
   'profile',
   'preferredChain',
   'caaIdentities',
+  'limits.ordersPerAccount',
+  'limits.certificatesPerDomain',
+  'limits.duplicateCertificates',
+  'limits.failedValidations',
 ] as const
 
 type Item = ItemReader<'kind' | (typeof LOCAL_KEYS)[number] | (typeof ACME_KEYS)[number]>
@@ -162,6 +170,7 @@ function readSingle(
       profile: undefined,
       preferredChain: undefined,
       caaIdentities: undefined,
+      limits: {},
     },
   }
 }
@@ -229,7 +238,23 @@ function readAcme(of: Item, { readFile }: Pick<ReadCasOptions, 'readFile'>): Acm
     profile: of.optional('profile', parseLine),
     preferredChain: of.optional('preferredChain', parseLine),
     caaIdentities: of.optional('caaIdentities', (text) => parseList(text).map(parseDottedName)),
+    limits: readLimits(of),
   }
+}
+
+const LIMIT_KEYS = {
+  orders_per_account: 'limits.ordersPerAccount',
+  certificates_per_domain: 'limits.certificatesPerDomain',
+  duplicate_certificates: 'limits.duplicateCertificates',
+  failed_validations: 'limits.failedValidations',
+} as const satisfies Record<CaLimit, (typeof ACME_KEYS)[number]>
+
+/** Such as `300/3h`, or `unlimited`. */
+function readLimits(of: Item): LimitOverrides {
+  return CA_LIMITS.reduce<LimitOverrides>((limits, limit) => {
+    const rate = of.optional(LIMIT_KEYS[limit], parseRate)
+    return rate === undefined ? limits : { ...limits, [limit]: rate }
+  }, {})
 }
 
 function readBinding(of: Item): AcmeCaConfig['externalAccount'] {

@@ -17,6 +17,7 @@ describe('an ACME CA', () => {
       name: 'https://ca.example/directory',
       directoryUrl: 'https://ca.example/directory',
       roots: [],
+      limits: {},
     })
     expect(mistakesIn({ CUSTOS_CA: 'acme' })).toEqual([
       'CUSTOS_ACME_DIRECTORY_URL: must be set when CUSTOS_CA is acme',

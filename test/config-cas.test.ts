@@ -21,6 +21,7 @@ cas:
     eab: { kid: kid-1, hmacKey: ${HMAC_KEY} }
     roots: /roots.pem
     caaIdentities: [PKI.goog, other.example]
+    limits: { ordersPerAccount: 3000/3h, duplicateCertificates: unlimited }
   - kind: local
     leafLifetime: 90d
 `
@@ -52,6 +53,7 @@ describe('several CAs in the settings file', () => {
         email: 'ops@saas.example',
         roots: [],
         profile: 'tlsserver',
+        limits: {},
         preferredChain: 'ISRG Root X1',
       },
       {
@@ -64,6 +66,10 @@ describe('several CAs in the settings file', () => {
         externalAccount: { kid: 'kid-1', hmacKey: new Uint8Array(32).fill(9) },
         roots: [expect.stringContaining('BEGIN CERTIFICATE'), expect.any(String)],
         caaIdentities: ['pki.goog', 'other.example'],
+        limits: {
+          orders_per_account: { count: 3_000, windowMs: 3 * 3_600_000 },
+          duplicate_certificates: 'unlimited',
+        },
       },
       { kind: 'local', leafLifetimeMs: 90 * DAY_MS },
     ])

@@ -2,7 +2,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { CaConfig } from '#config'
-import { caLimitsOf, UNLIMITED, type CaLimits } from '#domain/ca-limits.ts'
+import { caLimitsOf, UNLIMITED, withOverrides, type CaLimits } from '#domain/ca-limits.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
@@ -64,9 +64,13 @@ export async function openIssuers(options: OpenIssuersOptions): Promise<OpenedIs
   }
 }
 
-/** The built-in CA is ours; others publish their limits, or are expected to have some. */
+/**
+ * The built-in CA is ours; others publish their limits, or are expected to have some, unless they have
+ * granted the operator others.
+ */
 function limitsOfConfig(ca: CaConfig): CaLimits {
-  return ca.kind === 'local' ? UNLIMITED : caLimitsOf(ca.directoryUrl)
+  if (ca.kind === 'local') return UNLIMITED
+  return withOverrides(caLimitsOf(ca.directoryUrl), ca.limits)
 }
 
 function openAcme(

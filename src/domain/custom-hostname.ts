@@ -168,13 +168,17 @@ export function isDue(record: CustomHostname, now: number): boolean {
 }
 
 /**
- * When to act on one chain. Of two new chains the first proves the name and the CA lets the second
- * use that: the RSA chain is not due while the ECDSA chain is on its first way through validation.
+ * When to act on one chain. Of two chains the first proves the name and the CA lets the second use
+ * that: the RSA chain is not due while the ECDSA chain is on its way through validation. (Boulder would
+ * also give the same open order to both.)
  */
 export function chainDueAt(record: CustomHostname, chain: ManagedChain): number | undefined {
   const { issuance, keyAlgorithm } = chain
   const sibling = keyAlgorithm === 'rsa' && chainOf(record, 'ecdsa')?.issuance
-  const isWaiting = issuance.state === 'scheduled' && sibling && isBeingProved(sibling)
+  const isWaiting =
+    sibling &&
+    ((issuance.state === 'scheduled' && isBeingProved(sibling)) ||
+      (issuance.state === 'issued' && isBeingValidated(sibling)))
   return isWaiting ? undefined : issuanceDueAt(issuance)
 }
 
@@ -190,6 +194,10 @@ function isBeingProved(issuance: Issuance): boolean {
     default:
       return false
   }
+}
+
+function isBeingValidated({ state }: Issuance): boolean {
+  return state === 'ordered' || state === 'validating'
 }
 
 function issuanceTimes(record: CustomHostname): (number | undefined)[] {

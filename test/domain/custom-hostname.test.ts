@@ -124,10 +124,18 @@ describe('chainDueAt', () => {
     expect(rsaDueAt(ecdsa, fresh)).toBe(5)
   })
 
-  it('leaves an RSA chain alone that has an order or a certificate of its own', () => {
+  it.each<[Issuance, number | undefined]>([
+    [{ ...open, state: 'ordered', attempts: 0 }, undefined],
+    [{ ...open, state: 'validating' }, undefined],
+    [{ ...open, state: 'finalizing', certificateId: 'c', sealedKey: '' }, 9],
+    [issued, 9],
+  ])('of a renewal waits while the other chain is validated ($state)', (ecdsa, due) => {
+    expect(rsaDueAt(ecdsa, issued)).toBe(due)
+  })
+
+  it('leaves an RSA chain alone that has an order of its own', () => {
     const ordered: Issuance = { ...open, state: 'ordered', attempts: 0 }
     expect(rsaDueAt(ordered, ordered)).toBe(5)
-    expect(rsaDueAt(ordered, issued)).toBe(9)
   })
 
   it('is never held up for the ECDSA chain, nor for an RSA chain alone', () => {

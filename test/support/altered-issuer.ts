@@ -10,6 +10,7 @@ export function alteredIssuer(built: Issuer, changes: Partial<Issuer>): Issuer {
       return built.hasRenewalInfo
     },
     listCaaIdentities: (signal) => built.listCaaIdentities(signal),
+    findAccountUri: (signal) => built.findAccountUri(signal),
     openOrder: (request, signal) => built.openOrder(request, signal),
     beginValidation: (order, challenges, signal) =>
       built.beginValidation(order, challenges, signal),

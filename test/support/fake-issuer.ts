@@ -18,6 +18,7 @@ export function fakeIssuer(name: string, changes: Partial<Issuer> = {}): FakeIss
     apiName: undefined,
     hasRenewalInfo: false,
     listCaaIdentities: async () => [],
+    findAccountUri: async () => undefined,
     openOrder: async (request) => {
       opened.push(request)
       return anOrderAt(name)

@@ -30,6 +30,8 @@ export interface Issuer {
    * `caaIdentities`); empty where CAA says nothing to it, as for a private CA.
    */
   listCaaIdentities(signal: AbortSignal): Promise<readonly string[]>
+  /** Our account as CAA records name it (RFC 8657 section 3); undefined where there is none. */
+  findAccountUri(signal: AbortSignal): Promise<string | undefined>
   /** Opens an order for one chain (RFC 8555 section 7.4). */
   openOrder(request: OrderRequest, signal: AbortSignal): Promise<Order>
   /**
@@ -87,6 +89,8 @@ export type IssuerErrorKind =
   | 'unavailable'
   /** The CA says wait; `retryAfterMs` says how long. */
   | 'rate-limited'
+  /** The CA does another order of ours for the same name first. */
+  | 'busy'
   /** The CA refuses this order or CSR for good. */
   | 'rejected'
   /** The CA does not know the order (any more). */

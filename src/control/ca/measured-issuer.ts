@@ -40,6 +40,7 @@ export function createIssuerMeter(metrics: Metrics): MeasureIssuer {
         return issuer.hasRenewalInfo
       },
       listCaaIdentities: (signal) => issuer.listCaaIdentities(signal),
+      findAccountUri: (signal) => issuer.findAccountUri(signal),
       openOrder: (request, signal) => counted('order', issuer.openOrder(request, signal)),
       beginValidation: (order, challenges, signal) =>
         counted('validate', issuer.beginValidation(order, challenges, signal)),

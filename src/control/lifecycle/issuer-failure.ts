@@ -39,6 +39,7 @@ export async function afterIssuerError(
       }
     case 'rate-limited':
     case 'unavailable':
+    case 'busy':
       return wait(error, step, deps)
     default:
       return error.kind satisfies never
@@ -68,7 +69,7 @@ async function wait(
   const laterMs = Math.min(Math.max(shortestMs, (now - awaySince) / 4), LONGEST_PAUSE_MS)
   const retryAt = Math.round(now + (retryAfterMs ?? laterMs))
   if (error.kind === 'unavailable') outages.note(ca)
-  else {
+  if (error.kind === 'rate-limited') {
     const { hostname } = step.record
     await budget.noteLimited({ ca, hostname, names: namesOf(step.record), retryAfterMs, problem })
   }

@@ -1,11 +1,12 @@
 import type { Chain } from '#domain/certificate.ts'
-import type { Order } from '#domain/issuance.ts'
+import { CHALLENGE_TYPES, type Order } from '#domain/issuance.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { Exemption } from './budget.ts'
 import type { PermissionFinding } from './inspector.ts'
+import { findPermission } from './permission.ts'
 import { orderDelayMs, outageDelayMs } from './retry-delays.ts'
 import {
   event,
@@ -16,15 +17,20 @@ import {
   type StepOutcome,
 } from './step.ts'
 
-/** Why a CA has no order of ours now, and when it may be asked again. */
+/**
+ * Why a CA has no order of ours now, and when it may be asked again. `busy`: it has one of ours for the
+ * name, so that no other CA is to be asked.
+ */
 interface Refusal {
-  kind: 'forbidden' | 'limited' | 'failed'
+  kind: 'forbidden' | 'limited' | 'failed' | 'busy'
   problem: string
   retryAt: number
 }
 
 /** The customer's CAA records choose among the CAs; a DNS that is slower than this chooses nothing. */
 const PERMISSION_MS = 1_000
+/** Between two looks whether a CA has finished the other order for the name. */
+const BUSY_MS = 30_000
 
 /**
  * Opens an order at the first CA, in order of preference, that the name's CAA records permit, whose
@@ -36,6 +42,7 @@ export async function openOrder(step: Step, deps: StepDependencies): Promise<Ste
   for (const issuer of listCandidates(step, deps)) {
     const answer = await askOne(issuer, step, deps)
     if ('url' in answer) return event({ type: 'order-opened', order: answer })
+    if (answer.kind === 'busy') return summarise([answer])
     refusals.push(answer)
     step.signal.throwIfAborted()
   }
@@ -65,55 +72,57 @@ async function askOne(
   step: Step,
   deps: StepDependencies,
 ): Promise<Order | Refusal> {
-  const { record, chain, signal } = step
+  const { record } = step
   try {
-    const permission = await findPermission(issuer, step, deps)
+    const permission = await findPermissionSoon(issuer, step, deps)
     if (!permission.isPermitted && permission.reason === 'caa') {
       return refusalByCaa(permission.problem, step, deps)
     }
-    const replaces = await findReplaced(issuer, step, deps)
-    const grant = await deps.budget.take({
-      ca: issuer.name,
-      hostname: record.hostname,
-      names: namesOf(record),
-      priority: priorityOf(step),
-      exemption: await exemptionOf(issuer, step, deps),
-    })
+    const names = namesOf(record)
+    const exemption = await exemptionOf(issuer, step, deps)
+    const spent = { ca: issuer.name, names, exemption }
+    const { hostname } = record
+    const grant = await deps.budget.take({ ...spent, hostname, priority: priorityOf(step) })
     if (!grant.granted) {
       return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt }
     }
-    const order = await issuer.openOrder(
-      {
-        hostname: record.hostname,
-        wildcard: record.ssl?.wildcard ?? false,
-        keyAlgorithm: chain.keyAlgorithm,
-        ...(replaces && { replaces }),
-      },
-      signal,
-    )
-    deps.outages.clear(issuer.name)
-    return order
+    return await order(issuer, step, deps).catch(async (error: unknown) => {
+      await deps.budget.giveBack(spent)
+      throw error
+    })
   } catch (error) {
     if (error instanceof IssuerError) return refusalOf(error, { issuer, step, deps })
     throw error
   }
 }
 
-async function findPermission(
+async function order(issuer: Issuer, step: Step, deps: StepDependencies): Promise<Order> {
+  const { record, chain, signal } = step
+  const replaces = await findReplaced(issuer, step, deps)
+  const opened = await issuer.openOrder(
+    {
+      hostname: record.hostname,
+      wildcard: record.ssl?.wildcard ?? false,
+      keyAlgorithm: chain.keyAlgorithm,
+      ...(replaces && { replaces }),
+    },
+    signal,
+  )
+  deps.outages.clear(issuer.name)
+  return opened
+}
+
+/** As far as it is known soon: what the name's DNS does not say now, it is asked before validation. */
+async function findPermissionSoon(
   issuer: Issuer,
   { record, signal }: Step,
   { inspector, clock }: StepDependencies,
 ): Promise<PermissionFinding> {
-  const caaIdentities = await issuer.listCaaIdentities(signal)
-  if (caaIdentities.length === 0) return { isPermitted: true }
   using patience = startDeadline(PERMISSION_MS, { clock, signal })
-  const question = {
-    hostname: record.hostname,
-    wildcard: record.ssl?.wildcard ?? false,
-    caaIdentities,
-  }
+  const methods = record.ssl?.wildcard ? (['dns-01'] as const) : CHALLENGE_TYPES
+  const question = { issuer, record, methods, inspector }
   try {
-    return await inspector.inspectPermission(question, patience.signal)
+    return await findPermission(question, patience.signal)
   } catch (error) {
     signal.throwIfAborted()
     if (patience.isOver) return { isPermitted: true }
@@ -171,6 +180,9 @@ async function refusalOf(
     const waitMs = retryAfterMs ?? orderDelayMs(failures, random)
     return { kind: 'limited', problem, retryAt: clock.now() + waitMs }
   }
+  if (error.kind === 'busy') {
+    return { kind: 'busy', problem, retryAt: clock.now() + BUSY_MS }
+  }
   if (error.kind === 'unavailable') {
     outages.note(issuer.name)
     const waitMs = retryAfterMs ?? outageDelayMs(failures, random)
@@ -183,6 +195,6 @@ async function refusalOf(
 function summarise(refusals: readonly Refusal[]): StepOutcome {
   const problem = [...new Set(refusals.map((refusal) => refusal.problem))].join(' ')
   const retryAt = Math.min(...refusals.map((refusal) => refusal.retryAt))
-  const isLimited = refusals.every(({ kind }) => kind === 'limited')
+  const isLimited = refusals.every(({ kind }) => kind === 'limited' || kind === 'busy')
   return event({ type: isLimited ? 'deferred' : 'failed', problem, retryAt })
 }

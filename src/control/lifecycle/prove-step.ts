@@ -5,6 +5,7 @@ import { startDeadline } from '#lib/deadline.ts'
 
 import type { Issuer } from '../ca/issuer.ts'
 import { hasAlternative } from './order-step.ts'
+import { findPermission } from './permission.ts'
 import { orderDelayMs } from './retry-delays.ts'
 import {
   event,
@@ -31,10 +32,11 @@ export async function prove(
   const { order } = issuance
   if (order.expiresAt <= deps.clock.now()) return event({ type: 'order-expired' })
   await deps.putAnswers(step.record)
-  const forbidden = await findProhibition(issuance, context, deps)
-  if (forbidden) return forbidden
   const found = await chooseChallenges(order.challenges, step, deps)
   if ('problem' in found) return event({ type: 'not-ready', problem: found.problem })
+  const methods = found.challenges.map(({ type }) => type)
+  const forbidden = await findProhibition(issuance, { ...context, methods }, deps)
+  if (forbidden) return forbidden
   const { hostname } = step.record
   const priority = priorityOf(step)
   const grant = await deps.budget.mayValidate({ ca: order.ca, hostname, priority })
@@ -62,14 +64,13 @@ export async function confirm(
 
 async function findProhibition(
   { order, attempts }: StateOf<'ordered'>,
-  { step, issuer }: { step: Step; issuer: Issuer },
+  context: { step: Step; issuer: Issuer; methods: readonly ChallengeType[] },
   deps: StepDependencies,
 ): Promise<StepOutcome | undefined> {
+  const { step, issuer, methods } = context
   const { record, signal } = step
-  const caaIdentities = await issuer.listCaaIdentities(signal)
-  const wildcard = record.ssl?.wildcard ?? false
-  const question = { hostname: record.hostname, wildcard, caaIdentities }
-  const permission = await deps.inspector.inspectPermission(question, signal)
+  const { inspector } = deps
+  const permission = await findPermission({ issuer, record, methods, inspector }, signal)
   if (permission.isPermitted) return undefined
   const { problem, reason } = permission
   // The records may permit another CA: it is asked next.

@@ -11,6 +11,7 @@ function ca(name: string, apiName?: CertificateAuthorityName): Issuer {
     apiName,
     hasRenewalInfo: false,
     listCaaIdentities: away,
+    findAccountUri: away,
     openOrder: away,
     beginValidation: away,
     checkOrder: away,

@@ -132,6 +132,29 @@ describe('proving a name', () => {
     },
   )
 
+  it('asks the customer’s DNS about our account, and the challenge that is to be used', async () => {
+    const asked: unknown[] = []
+    const inspector: Inspector = {
+      ...showing('dns-01'),
+      inspectPermission: async (question) => {
+        asked.push(question)
+        return { isPermitted: true }
+      },
+    }
+    const issuer = fakeIssuer('one', {
+      listCaaIdentities: async () => ['one.test'],
+      findAccountUri: async () => 'https://one.test/account/1',
+    })
+    await stepsWith([issuer], { inspector }).take(ordered())
+    expect(asked).toMatchObject([
+      {
+        caaIdentities: ['one.test'],
+        accountUri: 'https://one.test/account/1',
+        methods: ['dns-01'],
+      },
+    ])
+  })
+
   it('leaves the CA that CAA came to forbid, where there is another', async () => {
     const caaIdentities = async (): Promise<string[]> => ['one.test']
     const inspector = aCustomer({

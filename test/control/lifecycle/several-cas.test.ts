@@ -45,6 +45,16 @@ describe('an order', () => {
     },
   )
 
+  it('waits for a CA that has another order for the name, and asks no other', async () => {
+    const two = fakeIssuer('two')
+    const given: unknown[] = []
+    const budget = { ...UNLIMITED, giveBack: async (order: unknown) => void given.push(order) }
+    const steps = stepsWith([fakeIssuer('one', { openOrder: failing('busy') }), two], { budget })
+    expect(await steps.advance(fresh)).toMatchObject({ state: 'scheduled', failures: 0 })
+    expect(two.opened).toEqual([])
+    expect(given).toMatchObject([{ ca: 'one' }])
+  })
+
   it('passes over a CA that did not answer, for half a minute', async () => {
     let asked = 0
     const openOrder: Issuer['openOrder'] = (...args) => {

@@ -59,6 +59,11 @@ export class AcmeClient {
     return key.thumbprint
   }
 
+  /** Our account's address at the CA. */
+  async getAccountUrl(signal: AbortSignal): Promise<string> {
+    return (await this.#getAccount(signal)).url
+  }
+
   /**
    * An unsigned request, for what anybody may see.
    *

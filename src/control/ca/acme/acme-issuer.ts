@@ -96,6 +96,10 @@ class AcmeCa implements AcmeIssuer {
     return directory === undefined || directory.renewalInfo !== undefined
   }
 
+  findAccountUri(signal: AbortSignal): Promise<string> {
+    return this.#client.getAccountUrl(signal)
+  }
+
   async listCaaIdentities(signal: AbortSignal): Promise<readonly string[]> {
     const { caaIdentities, directoryUrl } = this.#options
     if (caaIdentities) return caaIdentities
@@ -200,7 +204,7 @@ class AcmeCa implements AcmeIssuer {
     const other = this.#given.get(url)
     if (other !== undefined && other !== keyAlgorithm) {
       const message = `The CA first finishes the ${other} certificate for this name.`
-      throw new IssuerError('unavailable', message)
+      throw new IssuerError('busy', message)
     }
     this.#given.set(url, keyAlgorithm)
   }

@@ -137,6 +137,8 @@ class BuiltInCa implements LocalIssuer {
     return []
   }
 
+  async findAccountUri(): Promise<undefined> {}
+
   async findRenewalInfo(): Promise<undefined> {}
 
   /** Nobody would see it: it publishes no list of what it revoked. */
