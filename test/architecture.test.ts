@@ -11,11 +11,11 @@ const SRC = resolve(import.meta.dirname, '../src')
 
 /** Which rooms each room may import from. A room is the first folder, or the file, below src. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  'main.ts': ['config.ts', 'cli', 'control', 'edge', 'store', 'directory', 'domain', 'lib'],
-  'config.ts': ['domain', 'lib'],
-  cli: ['config.ts', 'domain', 'lib'],
-  control: ['config.ts', 'store', 'directory', 'domain', 'lib'],
-  edge: ['config.ts', 'directory', 'domain', 'lib'],
+  'main.ts': ['config', 'cli', 'control', 'edge', 'store', 'directory', 'domain', 'lib'],
+  config: ['domain', 'lib'],
+  cli: ['config', 'domain', 'lib'],
+  control: ['config', 'store', 'directory', 'domain', 'lib'],
+  edge: ['config', 'directory', 'domain', 'lib'],
   store: ['domain', 'lib'],
   directory: ['domain', 'lib'],
   domain: [],
@@ -81,9 +81,7 @@ function readSource(path: string): SourceFile {
   return { path, room: roomOf(path), text, imports: specifiers.map((s) => resolveImport(path, s)) }
 }
 
-/** The settings have grown too long for one file: `config-….ts` belong to `config.ts`. */
 function roomOf(path: string): string {
-  if (/^config-[a-z-]+\.ts$/.test(path)) return 'config.ts'
   return path.split('/')[0] ?? path
 }
 
@@ -95,7 +93,6 @@ function controlRoomOf(path: string): string | undefined {
 }
 
 function resolveImport(from: string, specifier: string): string {
-  if (specifier === '#config') return 'config.ts'
   if (specifier.startsWith('#')) return specifier.slice(1)
   return relative(SRC, resolve(SRC, dirname(from), specifier))
 }

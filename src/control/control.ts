@@ -1,4 +1,4 @@
-import type { Config, ListenAddress } from '#config'
+import type { Config, ListenAddress } from '#config/config.ts'
 import type { DirectoryPublisher } from '#directory/directory.ts'
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'

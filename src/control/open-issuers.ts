@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { CaConfig } from '#config'
+import type { CaConfig } from '#config/config.ts'
 import { caLimitsOf, UNLIMITED, withOverrides, type CaLimits } from '#domain/ca-limits.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'

@@ -8,7 +8,7 @@ import { parseIpListenAddress, type ListenAddress } from '#lib/listen-address.ts
 import { parseList } from '#lib/setting-forms.ts'
 import type { SettingMistake, SettingsReader, SettingsTable } from '#lib/settings.ts'
 
-import { inForm, parseOperatorHostname } from './config-forms.ts'
+import { inForm, parseOperatorHostname } from './forms.ts'
 
 /** The built-in authoritative server of the DCV zone. */
 export interface DnsServerConfig {
