@@ -10,13 +10,11 @@ import {
   parseList,
   parseNameServer,
   parseOneOf,
-  parsePemCertificates,
   parsePrefix,
   parseRootServers,
   parseSecretKeys,
   parseServiceUrl,
   parseSwitch,
-  readNamedFile,
 } from '#lib/setting-forms.ts'
 import { takeItems } from '#lib/setting-items.ts'
 import { readSettingsFile } from '#lib/settings-file.ts'
@@ -27,14 +25,16 @@ import {
   type SettingMistake,
 } from '#lib/settings.ts'
 
-import { CA_LIST, readCas, type CaConfig } from './cas.ts'
+import type { CaConfig } from './ca.ts'
+import { CA_LIST } from './ca-list.ts'
+import { readCas } from './cas.ts'
 import {
   incompleteDnsServer,
   readDnsServerConfig,
   unreachableNameServers,
   type DnsServerConfig,
 } from './dns-server.ts'
-import { parseOperatorHostname, parseOperatorOrigin } from './forms.ts'
+import { parseOperatorHostname, parseOperatorOrigin, readRoots, type ReadFile } from './forms.ts'
 import { NAMING, SETTINGS } from './settings.ts'
 
 /** Everything that can be set, read once at start and frozen. Hosts and ports are parsed. */
@@ -132,8 +132,7 @@ const DIRECTORIES = {
 export interface LoadConfigOptions {
   /** The environment. */
   env: Readonly<Record<string, string | undefined>>
-  /** @throws when there is no such file */
-  readFile: (path: string) => string
+  readFile: ReadFile
   /** Processor cores: the default number of workers. */
   cores: number
 }
@@ -199,9 +198,8 @@ function readConfig(
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
     revokeOnRemoval: of.value('CUSTOS_REVOKE_ON_REMOVAL', parseSwitch),
     customCertificateRoots:
-      of.optional('CUSTOS_CUSTOM_CERTIFICATE_ROOTS', (path) =>
-        parsePemCertificates(readNamedFile(path, options.readFile)),
-      ) ?? [],
+      of.optional('CUSTOS_CUSTOM_CERTIFICATE_ROOTS', (path) => readRoots(path, options.readFile)) ??
+      [],
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
     edge: readEdgeConfig(of, options),
   }
@@ -219,10 +217,7 @@ function readEdgeConfig(
       parseInteger(text, PORT),
     ),
     drainMs: of.value('CUSTOS_EDGE_DRAIN', (text) => parseDuration(text, { max: '24h' })),
-    originRoots:
-      of.optional('CUSTOS_ORIGIN_ROOTS', (path) =>
-        parsePemCertificates(readNamedFile(path, readFile)),
-      ) ?? [],
+    originRoots: of.optional('CUSTOS_ORIGIN_ROOTS', (path) => readRoots(path, readFile)) ?? [],
   }
 }
 

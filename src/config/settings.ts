@@ -1,6 +1,6 @@
 import { describeSettings, type SettingDescription, type SettingsTable } from '#lib/settings.ts'
 
-import { CA_SETTINGS } from './cas.ts'
+import { CA_SETTINGS } from './ca-variables.ts'
 import { DNS_SERVER_SETTINGS } from './dns-server.ts'
 
 /** All settings of this version with their defaults: what is read, and what the README's table says. */
