@@ -91,6 +91,16 @@ export function parentOf(hostname: Hostname): Hostname | undefined {
   return dot < 0 ? undefined : (hostname.slice(dot + 1) as Hostname)
 }
 
+/** Whether the name is the domain or lies below it; everything lies below the root, the empty name. */
+export function isWithin(name: string, domain: string): boolean {
+  return domain === '' || name === domain || name.endsWith(`.${domain}`)
+}
+
+/** As `parseHostname` writes names, without its judgement: for looking up what someone typed. */
+export function foldName(text: string): string {
+  return withoutTrailingDot(text.toLowerCase())
+}
+
 /** The domain under which CAs count a name: eTLD+1, or the name itself where it has none. */
 export function registeredDomainOf(hostname: Hostname): Hostname {
   return (parseDomain(hostname, { allowPrivateDomains: true }).domain ?? hostname) as Hostname

@@ -153,7 +153,7 @@ function flattenedCopy(records: readonly RenderedRecord[]): Omit<RenderedRecord,
 
 function delegationRecord(record: CustomHostname, delegation: string): RenderedRecord {
   return {
-    cname: `_acme-challenge.${record.hostname}`,
+    cname: txtNameOf(record.hostname),
     cname_target: `${record.hostname}.${delegation}`,
   }
 }

@@ -4,9 +4,9 @@ import type { OrderChallenge } from '#domain/issuance.ts'
 import type { Clock } from '#lib/clock.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
+import { txtNameOf } from '../ca/key-authorization.ts'
 import type { AuthoritativeResolver } from '../dns/resolver.ts'
 import type { Inspector } from '../lifecycle/inspector.ts'
-import { CHALLENGE_PREFIX } from '../validation/dns-challenge.ts'
 import { familiesOf } from '../validation/family-finding.ts'
 import { lookForToken } from '../validation/ownership-token.ts'
 import type { FetchWellKnown } from '../validation/well-known-fetch.ts'
@@ -150,7 +150,7 @@ async function findDelegation(
   resolver: AuthoritativeResolver,
   signal: AbortSignal,
 ): Promise<Sighting['delegation']> {
-  const name = normaliseServerName(`${CHALLENGE_PREFIX}.${hostname}`)
+  const name = normaliseServerName(txtNameOf(hostname))
   return name && resolver.resolveCname(name, signal)
 }
 

@@ -1,4 +1,4 @@
-import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
+import { isWithin, normaliseServerName, type Hostname } from '#domain/hostname.ts'
 
 import type { NoReply } from './exchange.ts'
 import { RCODES, type DnsRecord, type Query, type Reply } from './message.ts'
@@ -32,11 +32,6 @@ export function summarise(failures: readonly Finding[]): Failed {
   const wanted = [undefined, 'timeout', 'refused']
   const found = wanted.map((silence) => failed.find((each) => each.silence === silence))
   return found.find((each) => each !== undefined) ?? UNREACHABLE
-}
-
-/** Whether `name` is `zone` or lies below it; everything lies below the root, the empty name. */
-export function isWithin(name: string, zone: string): boolean {
-  return zone === '' || name === zone || name.endsWith(`.${zone}`)
 }
 
 /** What a recursive server said. */
