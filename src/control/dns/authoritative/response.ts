@@ -1,7 +1,7 @@
 import packet, { type Answer } from 'dns-packet'
 
+import { FLAG, HEADER_BYTES, RCODE, TYPE, type Rcode } from '../wire.ts'
 import type { Query, ReadableQuery } from './query.ts'
-import { FLAG, HEADER_BYTES, RCODE, TYPE, type Rcode } from './wire.ts'
 
 /** Fits into one packet on every path (RFC 9715), so no fragment can be forged into it. */
 export const MAX_UDP_BYTES = 1_232
