@@ -57,37 +57,9 @@ const MAX_CONNECTIONS = 16
 const USER_AGENT = 'Custos (ACME client)'
 
 export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
-  const { directoryUrl, roots, clock, timeoutMs } = options
+  const { directoryUrl, clock, timeoutMs } = options
   const { host, protocol } = new URL(directoryUrl)
-  const agent = new Agent({
-    allowH2: false,
-    connections: MAX_CONNECTIONS,
-    maxResponseSize: MAX_RESPONSE_BYTES,
-    connect: {
-      timeout: timeoutMs,
-      ...(roots.length > 0 && { ca: [...rootCertificates, ...roots] }),
-    },
-  })
-
-  const exchange = async (sent: AcmeRequest, signal: AbortSignal): Promise<AcmeResponse> => {
-    const { method, url, body, accept = 'application/json' } = sent
-    const type = body === undefined ? {} : { 'content-type': 'application/jose+json' }
-    const response = await request(url, {
-      dispatcher: agent,
-      method,
-      signal,
-      headers: { accept, 'user-agent': USER_AGENT, ...type },
-      ...(body !== undefined && { body }),
-    })
-    const headers = (name: string): string[] => [response.headers[name] ?? []].flat()
-    return {
-      status: response.statusCode,
-      body: Buffer.from(await response.body.arrayBuffer()),
-      header: (name) => headers(name)[0],
-      headers,
-    }
-  }
-
+  const agent = createAgent(options)
   let closing: Promise<void> | undefined
   return {
     async send(sent, signal) {
@@ -95,7 +67,7 @@ export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
       checkAddress(sent.url, protocol)
       using deadline = startDeadline(timeoutMs, { clock, signal })
       try {
-        return await exchange(sent, deadline.signal)
+        return await exchange(sent, { agent, signal: deadline.signal })
       } catch (cause) {
         signal.throwIfAborted()
         const reason = deadline.isOver
@@ -106,6 +78,39 @@ export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
       }
     },
     close: () => (closing ??= agent.destroy()),
+  }
+}
+
+function createAgent({ roots, timeoutMs }: AcmeHttpOptions): Agent {
+  return new Agent({
+    allowH2: false,
+    connections: MAX_CONNECTIONS,
+    maxResponseSize: MAX_RESPONSE_BYTES,
+    connect: {
+      timeout: timeoutMs,
+      ...(roots.length > 0 && { ca: [...rootCertificates, ...roots] }),
+    },
+  })
+}
+
+async function exchange(
+  { method, url, body, accept = 'application/json' }: AcmeRequest,
+  { agent, signal }: { agent: Agent; signal: AbortSignal },
+): Promise<AcmeResponse> {
+  const type = body === undefined ? {} : { 'content-type': 'application/jose+json' }
+  const response = await request(url, {
+    dispatcher: agent,
+    method,
+    signal,
+    headers: { accept, 'user-agent': USER_AGENT, ...type },
+    ...(body !== undefined && { body }),
+  })
+  const headers = (name: string): string[] => [response.headers[name] ?? []].flat()
+  return {
+    status: response.statusCode,
+    body: Buffer.from(await response.body.arrayBuffer()),
+    header: (name) => headers(name)[0],
+    headers,
   }
 }
 
