@@ -79,7 +79,10 @@ export function renewalWithin(
  * From when on a certificate that is not replaced is something to worry about: half of the time for
  * renewal has gone by, or all of it where nobody but its owner renews it.
  */
-export function expiryWarningAt(certificate: Validity, isUploaded: boolean): number {
+export function expiryWarningAt(
+  certificate: Validity,
+  { isUploaded }: { isUploaded: boolean },
+): number {
   const lead = renewalLeadMs(certificate)
   return certificate.notAfter - (isUploaded ? lead : lead / 2)
 }
