@@ -2,6 +2,11 @@
 export type KeyAlgorithm = 'ecdsa' | 'rsa'
 
 export const KEY_ALGORITHMS = ['ecdsa', 'rsa'] as const satisfies readonly KeyAlgorithm[]
+/** As people write them. */
+export const KEY_TITLES = { ecdsa: 'ECDSA', rsa: 'RSA' } as const satisfies Record<
+  KeyAlgorithm,
+  string
+>
 
 /** A chain as a CA hands it out: DER, leaf first, without the root. */
 export interface Chain {

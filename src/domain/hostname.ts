@@ -49,7 +49,7 @@ const EXAMPLE_DOMAINS = /(^|\.)example\.(com|net|org)$/
  * @throws {HostnameError} with the rule that the value breaks
  */
 export function parseHostname(value: string, options: ParseHostnameOptions = {}): Hostname {
-  // eslint-disable-next-line no-control-regex -- the rule is exactly "outside ASCII"
+  // oxlint-disable-next-line no-control-regex -- the rule is exactly "outside ASCII"
   if (/[^\x00-\x7f]/.test(value)) {
     throw new HostnameError(
       'non-ascii',

@@ -1,8 +1,9 @@
 import type { Ownership, OwnershipProof } from '#domain/ownership.ts'
+import { renderTime } from '#domain/render-time.ts'
 
 import { txtNameOf } from '../ca/key-authorization.ts'
 import { judgeToken, ownershipTxtName } from '../validation/ownership-token.ts'
-import { renderTime, type Check, type Seen } from './diagnosis.ts'
+import type { Check, Seen } from './diagnosis.ts'
 import { seenAt, wantedRecord, type Facts } from './facts.ts'
 import { judgeTarget } from './judge-dns.ts'
 import { judgeHttp } from './judge-http.ts'
