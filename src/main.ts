@@ -14,7 +14,7 @@ import { join } from 'node:path'
 
 import { runCli } from '#cli/cli.ts'
 import type { Output } from '#cli/terminal.ts'
-import { loadConfig, type Config } from '#config'
+import { loadConfig, type Config } from '#config/config.ts'
 import type { Control, LocalEdge } from '#control/control.ts'
 import { TICKET_KEY_CONTEXT } from '#directory/directory.ts'
 import {

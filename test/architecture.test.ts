@@ -11,15 +11,30 @@ const SRC = resolve(import.meta.dirname, '../src')
 
 /** Which rooms each room may import from. A room is the first folder, or the file, below src. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  'main.ts': ['config.ts', 'cli', 'control', 'edge', 'store', 'directory', 'domain', 'lib'],
-  'config.ts': ['domain', 'lib'],
-  cli: ['config.ts', 'domain', 'lib'],
-  control: ['config.ts', 'store', 'directory', 'domain', 'lib'],
-  edge: ['config.ts', 'directory', 'domain', 'lib'],
+  'main.ts': ['config', 'cli', 'control', 'edge', 'store', 'directory', 'domain', 'lib'],
+  config: ['domain', 'lib'],
+  cli: ['config', 'domain', 'lib'],
+  control: ['config', 'store', 'directory', 'domain', 'lib'],
+  edge: ['config', 'directory', 'domain', 'lib'],
   store: ['domain', 'lib'],
   directory: ['domain', 'lib'],
   domain: [],
   lib: [],
+}
+
+/**
+ * Which rooms of the control plane each of them may import from. What stands beside the rooms
+ * (`control.ts`, `open-issuers.ts`, …) builds them and is below none of them.
+ */
+const MAY_IMPORT_IN_CONTROL: Record<string, readonly string[]> = {
+  api: ['ca', 'certificates', 'diagnosis'],
+  diagnosis: ['ca', 'dns', 'lifecycle', 'validation'],
+  validation: ['ca', 'dns', 'lifecycle'],
+  certificates: ['ca'],
+  lifecycle: ['ca'],
+  dns: ['ca'],
+  ca: [],
+  publisher: [],
 }
 
 /** The wrong way to an effect, the files that own it, and why nobody else may. */
@@ -66,14 +81,18 @@ function readSource(path: string): SourceFile {
   return { path, room: roomOf(path), text, imports: specifiers.map((s) => resolveImport(path, s)) }
 }
 
-/** The settings have grown too long for one file: `config-….ts` belong to `config.ts`. */
 function roomOf(path: string): string {
-  if (/^config-[a-z-]+\.ts$/.test(path)) return 'config.ts'
   return path.split('/')[0] ?? path
 }
 
+/** The folder below `control`; empty for what stands beside the rooms, undefined outside. */
+function controlRoomOf(path: string): string | undefined {
+  const [room, ...rest] = path.split('/')
+  if (room !== 'control') return undefined
+  return rest.length > 1 ? rest[0] : ''
+}
+
 function resolveImport(from: string, specifier: string): string {
-  if (specifier === '#config') return 'config.ts'
   if (specifier.startsWith('#')) return specifier.slice(1)
   return relative(SRC, resolve(SRC, dirname(from), specifier))
 }
@@ -87,6 +106,26 @@ describe('the house', () => {
         .map((target) => `${file.path} must not import ${target}`),
     )
     expect(wrong).toEqual([])
+  })
+
+  it('lets imports run one way inside control too', () => {
+    const wrong = files.flatMap((file) =>
+      file.imports
+        .map((target) => ({ from: controlRoomOf(file.path), to: controlRoomOf(target), target }))
+        .filter(({ from, to }) => from && to !== undefined && from !== to)
+        .filter(({ from = '', to = '' }) => !MAY_IMPORT_IN_CONTROL[from]?.includes(to))
+        .map(({ target }) => `${file.path} must not import ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('knows built-in CA and ACME in one place only: all others know an Issuer', () => {
+    const wrong = files
+      .filter(({ path }) => !path.startsWith('control/ca/') && path !== 'control/open-issuers.ts')
+      .filter(({ imports }) =>
+        imports.some((target) => /^control\/ca\/(acme|local)\//.test(target)),
+      )
+    expect(wrong.map(({ path }) => path)).toEqual([])
   })
 
   it('uses #room/… between rooms and ./… inside one', () => {

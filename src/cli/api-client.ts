@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 
 import type { Clock } from '#lib/clock.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import { ENVELOPE } from './api-schema.ts'
 import { CliError } from './cli-error.ts'
@@ -59,8 +60,7 @@ export class ApiClient {
   async #send(request: ApiRequest<unknown>): Promise<Answered> {
     const { method = 'GET', body } = request
     const { url, token, clock } = this.#options
-    const controller = new AbortController()
-    const timer = clock.after(TIMEOUT_MS, () => controller.abort(new Error('no answer in 30 s')))
+    using deadline = startDeadline(TIMEOUT_MS, { clock, reason: new Error('no answer in 30 s') })
     try {
       const response = await this.#options.fetch(`${url}${request.path}${queryOf(request)}`, {
         method,
@@ -71,14 +71,12 @@ export class ApiClient {
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
         redirect: 'error',
-        signal: controller.signal,
+        signal: deadline.signal,
       })
       const text = await response.text()
       return { ok: response.ok, status: response.status, json: parseJson(text) }
     } catch (cause) {
       throw this.#unreachable(cause)
-    } finally {
-      timer.cancel()
     }
   }
 

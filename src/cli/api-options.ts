@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 import { Option, type Command } from 'commander'
 
-import { loadConfig, type Config } from '#config'
+import { loadConfig, type Config } from '#config/config.ts'
 import { API_TOKEN_FILE } from '#lib/data-dir.ts'
 import { renderListenAddress } from '#lib/listen-address.ts'
 

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 
-import { ConfigError } from '#config'
+import { ConfigError } from '#config/config.ts'
 
 import { addApiOptions } from './api-options.ts'
 import type { CliDeps } from './cli-deps.ts'

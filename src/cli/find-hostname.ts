@@ -1,5 +1,7 @@
 import { z } from 'zod'
 
+import { foldName } from '#domain/hostname.ts'
+
 import type { ApiAnswer, ApiClient } from './api-client.ts'
 import { HOSTNAME, ZONE, type ApiHostname, type ApiZone } from './api-schema.ts'
 import { CliError } from './cli-error.ts'
@@ -30,7 +32,7 @@ export async function findHostname(
 ): Promise<ApiAnswer<ApiHostname>> {
   const path = hostnamesPath(zone)
   if (UUID.test(said)) return api.call({ path: `${path}/${said}`, schema: HOSTNAME })
-  const query = { hostname: said.toLowerCase().replace(/\.$/, '') }
+  const query = { hostname: foldName(said) }
   const { result } = await api.call({ path, query, schema: z.array(HOSTNAME) })
   const found = result.find(({ status }) => status !== 'deleted') ?? result[0]
   if (!found) throw new CliError('notFound', `No custom hostname ${said} in zone ${zone.name}`)

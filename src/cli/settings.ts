@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import { listSettings } from '#config'
+import { listSettings } from '#config/settings.ts'
 import type { SettingDescription } from '#lib/settings.ts'
 
 import type { CliDeps } from './cli-deps.ts'

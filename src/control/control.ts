@@ -1,4 +1,4 @@
-import type { Config, ListenAddress } from '#config'
+import type { Config, ListenAddress } from '#config/config.ts'
 import type { DirectoryPublisher } from '#directory/directory.ts'
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
@@ -13,22 +13,23 @@ import { createTokenAuthenticator } from './api/auth.ts'
 import { createApi } from './api/api.ts'
 import { listenApi } from './api/listen.ts'
 import type { Readiness } from './api/api-dependencies.ts'
-import type { Issuers } from './ca/issuers.ts'
 import { createKeyMaker } from './ca/leaf-key-maker.ts'
 import { createLedger } from './ca/ledger.ts'
 import { createIssuerMeter } from './ca/measured-issuer.ts'
-import { createCaList } from './diagnosis/ca-list.ts'
-import { createDiagnose, type Diagnose } from './diagnosis/diagnose.ts'
-import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
+import type { Diagnose } from './diagnosis/diagnose.ts'
 import { startAuthoritativeServer, type AuthoritativeServer } from './dns/authoritative/server.ts'
 import { createStoreDcvRecords } from './dns/authoritative/store-dcv-records.ts'
 import { createCsrMaker } from './certificates/csr-maker.ts'
 import { createUploadReader } from './certificates/upload-reader.ts'
+import { createCustomerSide } from './customer-side.ts'
 import { ensureFirstZone } from './first-zone.ts'
-import { startDeployments } from './lifecycle/deployments.ts'
+import {
+  startDeployments,
+  type Deployments,
+  type DeploymentsOptions,
+} from './lifecycle/deployments.ts'
 import { startHoldEnforcement, type HoldEnforcement } from './lifecycle/holds.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
-import type { Inspector } from './lifecycle/inspector.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { createOutages } from './lifecycle/outages.ts'
@@ -37,10 +38,6 @@ import { startRevocations } from './lifecycle/revocations.ts'
 import { openIssuers } from './open-issuers.ts'
 import { startPublisher, type Publisher } from './publisher/publisher.ts'
 import { startTicketKeyRotation } from './publisher/ticket-keys.ts'
-import { createChallengeCheck } from './validation/challenge-check.ts'
-import { createEdgePrefixes } from './validation/edge-prefixes.ts'
-import { createNetworkInspector } from './validation/network-inspector.ts'
-import { createWellKnownFetch } from './validation/well-known-fetch.ts'
 
 /** The control plane: API, lifecycle loop, CA, publisher. */
 export interface Control extends AsyncDisposable {
@@ -72,16 +69,28 @@ export interface LocalEdge {
   listProblems(): readonly string[]
 }
 
-/** Shorter than a diagnosis may take, so that it can tell of a port that swallows everything. */
-const DIAGNOSIS_FETCH_MS = 6_000
-const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
-
 /** @throws {ListenError} when an address is taken; what was started is closed again */
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
-  const { publisher, lifecycle, holds, diagnose } = await startLoops(options, started)
-  const api = await createApi({
+  const loops = await startLoops(options, started)
+  const api = await createControlApi(options, loops)
+  started.defer(() => api.close())
+  const address = await listenApi(api, config.control)
+  log.info({ ...address }, 'API listens')
+
+  const owned = started.move()
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= owned.disposeAsync())
+  return { address, close, [Symbol.asyncDispose]: close }
+}
+
+function createControlApi(
+  options: ControlOptions,
+  { publisher, lifecycle, holds, diagnose }: Loops,
+): ReturnType<typeof createApi> {
+  const { config } = options
+  return createApi({
     ...options,
     settings: {
       allowReservedTlds: config.allowReservedTlds,
@@ -110,14 +119,6 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       ]),
     readiness: () => readinessOf(options, publisher),
   })
-  started.defer(() => api.close())
-  const address = await listenApi(api, config.control)
-  log.info({ ...address }, 'API listens')
-
-  const owned = started.move()
-  let closing: Promise<void> | undefined
-  const close = (): Promise<void> => (closing ??= owned.disposeAsync())
-  return { address, close, [Symbol.asyncDispose]: close }
 }
 
 interface Loops {
@@ -128,8 +129,8 @@ interface Loops {
 }
 
 async function startLoops(options: ControlOptions, started: AsyncDisposableStack): Promise<Loops> {
-  const { config, store, directory, sealer, clock, random, log, metrics } = options
-  const { inspector, inspectAsCa, diagnoseWith } = lookersOf(options)
+  const { config, store, clock, random, log, metrics } = options
+  const { inspector, inspectAsCa, diagnoseWith } = createCustomerSide(options)
   const { cas } = config
   const { secrets } = store
   const measure = createIssuerMeter(metrics)
@@ -144,16 +145,7 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     lifecycle.wake()
     if (config.revokeOnRemoval) revocations.add(certificates)
   }
-  const recordSightings = createSightingRecorder(store)
-  const deployments = started.use(
-    startDeployments({ store, directory, clock, log, onRemoved, recordSightings }),
-  )
-  const onPublished = (id: string): void => deployments.watch(id)
-  const onLoss = (): void => deployments.noteLoss()
-  const publisher = started.use(
-    startPublisher({ store, directory, clock, random, log, onPublished, onLoss }),
-  )
-  started.use(startTicketKeyRotation({ directory, sealer, clock, random, log }))
+  const { deployments, publisher } = startPublishing({ ...options, onRemoved }, started)
   const writing = {
     removeAnswers: (before: CustomHostname, after: CustomHostname) =>
       publisher.removeAnswers(before, after),
@@ -182,6 +174,20 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
   return { publisher, lifecycle, holds, diagnose: diagnoseWith(issuers) }
 }
 
+/** What carries facts to the edges, and hears from them. */
+function startPublishing(
+  options: ControlOptions & Pick<DeploymentsOptions, 'onRemoved'>,
+  started: AsyncDisposableStack,
+): { deployments: Deployments; publisher: Publisher } {
+  const recordSightings = createSightingRecorder(options.store)
+  const deployments = started.use(startDeployments({ ...options, recordSightings }))
+  const onPublished = (id: string): void => deployments.watch(id)
+  const onLoss = (): void => deployments.noteLoss()
+  const publisher = started.use(startPublisher({ ...options, onPublished, onLoss }))
+  started.use(startTicketKeyRotation(options))
+  return { deployments, publisher }
+}
+
 /** For DCV delegation, where it is set up. CAs look while the loop runs: it is closed after that. */
 async function startDnsServer(
   { config, store, clock, log, metrics }: ControlOptions,
@@ -199,45 +205,6 @@ async function startDnsServer(
   started.use(server)
   log.info({ zone: config.dnsServer.zone, addresses: server.addresses }, 'DNS server listens')
   return server
-}
-
-/** Who looks at the customer's side: we before any order, and the built-in CA by itself. */
-function lookersOf({ config, clock, random }: ControlOptions): {
-  inspector: Inspector
-  inspectAsCa: Inspector['inspectChallenge']
-  diagnoseWith: (issuers: Issuers) => Diagnose
-} {
-  const resolver = createAuthoritativeResolver({
-    servers: config.dnsServers,
-    roots: config.dnsRoots,
-    clock,
-    random,
-  })
-  const fetchWellKnown = createWellKnownFetch({ resolver, clock, port: config.validationHttpPort })
-  const { validationTlsPort: tlsPort, dcvZone } = config
-  const isEdgeAddress = createEdgePrefixes(config.edgePrefixes)
-  const eyes = { resolver, fetchWellKnown, clock, tlsPort, dcvZone, isEdgeAddress }
-  const inspector = createNetworkInspector(eyes)
-  return {
-    inspector,
-    diagnoseWith: (issuers) =>
-      createDiagnose({
-        resolver,
-        inspector,
-        clock,
-        dcvZone,
-        fetchWellKnown: createWellKnownFetch({
-          resolver,
-          clock,
-          port: config.validationHttpPort,
-          deadlineMs: DIAGNOSIS_FETCH_MS,
-        }),
-        edgePrefixes: config.edgePrefixes,
-        defaultCnameTarget: config.firstZone.cnameTarget,
-        listCas: createCaList(issuers),
-      }),
-    inspectAsCa: createChallengeCheck({ ...eyes, userAgent: CA_USER_AGENT }),
-  }
 }
 
 async function readinessOf(

@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { CaConfig } from '#config'
+import type { CaConfig } from '#config/config.ts'
 import { caLimitsOf, UNLIMITED, withOverrides, type CaLimits } from '#domain/ca-limits.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
@@ -13,8 +13,8 @@ import type { Issuer } from './ca/issuer.ts'
 import { createIssuers, type Issuers } from './ca/issuers.ts'
 import {
   createLocalIssuer,
+  type InspectChallenge,
   type LocalIssuer,
-  type LocalIssuerOptions,
 } from './ca/local/local-issuer.ts'
 import type { MeasureIssuer } from './ca/measured-issuer.ts'
 
@@ -25,7 +25,7 @@ export interface OpenIssuersOptions {
   dataDir: string
   secrets: SecretStore
   /** How the built-in CA looks at challenges. */
-  inspectChallenge: LocalIssuerOptions['inspectChallenge']
+  inspectChallenge: InspectChallenge
   /** Counts what each is asked. */
   measure: MeasureIssuer
   clock: Clock

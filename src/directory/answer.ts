@@ -23,5 +23,5 @@ export function isAnswerPath(path: string): boolean {
 }
 
 const PATH = /^\/[\x21-\x7e]*$/
-// eslint-disable-next-line no-control-regex -- the rule is exactly "ASCII"
+// oxlint-disable-next-line no-control-regex -- the rule is exactly "ASCII"
 const ASCII = /^[\x00-\x7f]*$/

@@ -2,6 +2,11 @@
 export type KeyAlgorithm = 'ecdsa' | 'rsa'
 
 export const KEY_ALGORITHMS = ['ecdsa', 'rsa'] as const satisfies readonly KeyAlgorithm[]
+/** As people write them. */
+export const KEY_TITLES = { ecdsa: 'ECDSA', rsa: 'RSA' } as const satisfies Record<
+  KeyAlgorithm,
+  string
+>
 
 /** A chain as a CA hands it out: DER, leaf first, without the root. */
 export interface Chain {
@@ -79,7 +84,10 @@ export function renewalWithin(
  * From when on a certificate that is not replaced is something to worry about: half of the time for
  * renewal has gone by, or all of it where nobody but its owner renews it.
  */
-export function expiryWarningAt(certificate: Validity, isUploaded: boolean): number {
+export function expiryWarningAt(
+  certificate: Validity,
+  { isUploaded }: { isUploaded: boolean },
+): number {
   const lead = renewalLeadMs(certificate)
   return certificate.notAfter - (isUploaded ? lead : lead / 2)
 }

@@ -49,7 +49,7 @@ const EXAMPLE_DOMAINS = /(^|\.)example\.(com|net|org)$/
  * @throws {HostnameError} with the rule that the value breaks
  */
 export function parseHostname(value: string, options: ParseHostnameOptions = {}): Hostname {
-  // eslint-disable-next-line no-control-regex -- the rule is exactly "outside ASCII"
+  // oxlint-disable-next-line no-control-regex -- the rule is exactly "outside ASCII"
   if (/[^\x00-\x7f]/.test(value)) {
     throw new HostnameError(
       'non-ascii',
@@ -89,6 +89,16 @@ const ANY_CASE_SERVER_NAME = new RegExp(SERVER_NAME.source, 'i')
 export function parentOf(hostname: Hostname): Hostname | undefined {
   const dot = hostname.indexOf('.')
   return dot < 0 ? undefined : (hostname.slice(dot + 1) as Hostname)
+}
+
+/** Whether the name is the domain or lies below it; everything lies below the root, the empty name. */
+export function isWithin(name: string, domain: string): boolean {
+  return domain === '' || name === domain || name.endsWith(`.${domain}`)
+}
+
+/** As `parseHostname` writes names, without its judgement: for looking up what someone typed. */
+export function foldName(text: string): string {
+  return withoutTrailingDot(text.toLowerCase())
 }
 
 /** The domain under which CAs count a name: eTLD+1, or the name itself where it has none. */

@@ -39,10 +39,6 @@ export function defaultNameServer(
   return { name: parseHostname(`ns1.${zone}`, { allowReservedTlds: true }), addresses }
 }
 
-export function isInZone(name: string, zone: string): boolean {
-  return name === zone || name.endsWith(`.${zone}`)
-}
-
 function parseNameServer(line: string): NameServer {
   const [name = '', ...addresses] = line.trim().split(/\s+/)
   const wrong = addresses.find((address) => !isAddress(address))

@@ -83,7 +83,7 @@ function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): 
   const { issuance, certificate } = chain
   if (certificate && certificate.notAfter <= now) return 'expired'
   if (certificate && isRenewing(issuance)) {
-    const warningAt = expiryWarningAt(certificate, issuance.state === 'uploaded')
+    const warningAt = expiryWarningAt(certificate, { isUploaded: issuance.state === 'uploaded' })
     return warningAt <= now ? 'pending_expiration' : 'active'
   }
   if (issuance.state === 'timed_out') return `${issuance.phase}_timed_out`

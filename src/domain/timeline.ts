@@ -1,6 +1,7 @@
-import type { KeyAlgorithm } from './certificate.ts'
+import { KEY_TITLES, type KeyAlgorithm } from './certificate.ts'
 import type { IssuancePhase } from './issuance.ts'
 import type { OwnershipProof } from './ownership.ts'
+import { renderTime } from './render-time.ts'
 
 /**
  * The timeline of a hostname: what happened to it, when, and by whom. Most events are the difference
@@ -91,27 +92,27 @@ const SENTENCES: {
   'ownership.revived': () => 'The hostname was taken up again; its ownership must be proved anew.',
 
   'certificate.ordered': ({ keyAlgorithm, ca, isRenewal }) =>
-    `${isRenewal ? 'Renewal of the' : 'A new'} ${NAMES[keyAlgorithm]} certificate was ordered from ${ca}.`,
+    `${isRenewal ? 'Renewal of the' : 'A new'} ${KEY_TITLES[keyAlgorithm]} certificate was ordered from ${ca}.`,
   'certificate.waiting': ({ keyAlgorithm, problem }) =>
-    `The ${NAMES[keyAlgorithm]} certificate has to wait: ${problem}`,
+    `The ${KEY_TITLES[keyAlgorithm]} certificate has to wait: ${problem}`,
   'certificate.not_ready': ({ keyAlgorithm, problem }) =>
-    `The CA could not validate the ${NAMES[keyAlgorithm]} certificate yet: ${problem}`,
+    `The CA could not validate the ${KEY_TITLES[keyAlgorithm]} certificate yet: ${problem}`,
   'certificate.validating': ({ keyAlgorithm, ca }) =>
-    `${ca} was asked to validate the ${NAMES[keyAlgorithm]} certificate.`,
+    `${ca} was asked to validate the ${KEY_TITLES[keyAlgorithm]} certificate.`,
   'certificate.validated': ({ keyAlgorithm, ca }) =>
-    `${ca} accepts the validation of the ${NAMES[keyAlgorithm]} certificate.`,
+    `${ca} accepts the validation of the ${KEY_TITLES[keyAlgorithm]} certificate.`,
   'certificate.order_expired': ({ keyAlgorithm, ca }) =>
-    `The order of the ${NAMES[keyAlgorithm]} certificate at ${ca} expired; another will be opened.`,
+    `The order of the ${KEY_TITLES[keyAlgorithm]} certificate at ${ca} expired; another will be opened.`,
   'certificate.failed': ({ keyAlgorithm, problem, retryAt }) =>
-    `The ${NAMES[keyAlgorithm]} certificate failed, next try at ${instant(retryAt)}: ${problem}`,
+    `The ${KEY_TITLES[keyAlgorithm]} certificate failed, next try at ${renderTime(retryAt)}: ${problem}`,
   'certificate.timed_out': ({ keyAlgorithm, phase, problem }) =>
-    `The ${phase} of the ${NAMES[keyAlgorithm]} certificate timed out: ${problem}`,
+    `The ${phase} of the ${KEY_TITLES[keyAlgorithm]} certificate timed out: ${problem}`,
   'certificate.issued': ({ keyAlgorithm, expiresAt }) =>
-    `The ${NAMES[keyAlgorithm]} certificate was issued; it expires at ${instant(expiresAt)}.`,
+    `The ${KEY_TITLES[keyAlgorithm]} certificate was issued; it expires at ${renderTime(expiresAt)}.`,
   'certificate.renewed': ({ keyAlgorithm, expiresAt }) =>
-    `The ${NAMES[keyAlgorithm]} certificate was renewed; it expires at ${instant(expiresAt)}.`,
+    `The ${KEY_TITLES[keyAlgorithm]} certificate was renewed; it expires at ${renderTime(expiresAt)}.`,
   'certificate.deployed': ({ keyAlgorithm }) =>
-    `Every edge serves the ${NAMES[keyAlgorithm]} certificate.`,
+    `Every edge serves the ${KEY_TITLES[keyAlgorithm]} certificate.`,
 
   'challenge.fetched': ({ detail }) => `An edge answered a challenge: ${detail}.`,
   'handshake.first': ({ detail }) => `The first TLS handshake with a visitor succeeded: ${detail}.`,
@@ -121,16 +122,9 @@ const SENTENCES: {
 // The keys of a literal are what its type says.
 export const TIMELINE_KINDS = Object.keys(SENTENCES) as TimelineKind[]
 
-const NAMES = { ecdsa: 'ECDSA', rsa: 'RSA' } as const satisfies Record<KeyAlgorithm, string>
-
 const PROOFS = {
   cname: 'its CNAME',
   http: 'an HTTP answer',
   txt: 'a TXT record',
   address: 'its addresses',
 } as const satisfies Record<OwnershipProof, string>
-
-/** `2026-11-23 09:00 UTC`. */
-function instant(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
-}

@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 
-import type { ListenAddress } from '#config'
+import type { ListenAddress } from '#config/config.ts'
 
 import { listen } from './listen.ts'
 

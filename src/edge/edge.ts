@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 
-import type { Config, ListenAddress } from '#config'
+import type { Config, ListenAddress } from '#config/config.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { MetricSnapshot, Metrics } from '#lib/metrics.ts'

@@ -1,4 +1,4 @@
-import type { ListenAddress } from '#config'
+import type { ListenAddress } from '#config/config.ts'
 import { ListenError, type ListenErrorKind } from '#lib/listen-error.ts'
 import type { MetricSnapshot } from '#lib/metrics.ts'
 

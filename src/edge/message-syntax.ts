@@ -3,7 +3,7 @@ import type { RawHeaders } from './exchange.ts'
 /** The syntax that requests and responses of HTTP/1.1 share (RFC 9112), without its tolerances. */
 
 /** Controls, a bare CR and a bare LF: what splitting is made of (RFC 9112 section 2.2). */
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
+// oxlint-disable-next-line no-control-regex -- controls are what is looked for
 export const FORBIDDEN = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 

@@ -23,7 +23,7 @@ export interface HeadRules {
 }
 
 /** Space, controls and # never stand in a request target (RFC 9112 section 3.2). */
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
+// oxlint-disable-next-line no-control-regex -- controls are what is looked for
 export const TARGET = /^[^\x00-\x20\x7f#]+$/
 
 export function emptyHead(path: string): RequestHead {

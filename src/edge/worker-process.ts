@@ -1,4 +1,4 @@
-import type { ListenAddress } from '#config'
+import type { ListenAddress } from '#config/config.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Metrics } from '#lib/metrics.ts'
 

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 
-import type { ListenAddress } from '#config'
+import type { ListenAddress } from '#config/config.ts'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'

@@ -1,4 +1,4 @@
-import type { Config, ListenAddress } from '#config'
+import type { Config, ListenAddress } from '#config/config.ts'
 import type { ChangeBatch, EdgeDirectory } from '#directory/directory.ts'
 import { normaliseServerName } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'

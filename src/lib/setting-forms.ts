@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 import { FormError, quoteReceived } from './form-error.ts'
+import { findPemBlocks } from './pem.ts'
 import { SECRET_KEY_BYTES } from './sealing.ts'
 import { ROOT_SERVERS } from './root-servers.ts'
 
@@ -96,11 +97,11 @@ export function parseSecretKeys(text: string): Uint8Array[] {
 
 /** The certificates of a PEM file, each as its own PEM text. */
 export function parsePemCertificates(text: string): string[] {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  const blocks = findPemBlocks(text).filter(({ label }) => label === 'CERTIFICATE')
   if (blocks.length === 0) throw new FormError('must hold certificates in PEM form: has none')
   return blocks.map((block, index) => {
     try {
-      return new X509Certificate(block).toString()
+      return new X509Certificate(block.text).toString()
     } catch {
       throw new FormError(`certificate ${index + 1} of ${blocks.length} cannot be parsed`)
     }

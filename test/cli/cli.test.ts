@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { ConfigError } from '#config'
+import { ConfigError } from '#config/config.ts'
 import { fakeClock } from '#test/fake-clock.ts'
 import { freePort } from '#test/ports.ts'
 import { runCustosCli } from '#test/run-custos-cli.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
 
-import type { CaConfig } from '#config'
+import type { CaConfig } from '#config/config.ts'
 import { openIssuers, ROOTS_FILE } from '#control/open-issuers.ts'
 import { caLimitsOf, UNLIMITED } from '#domain/ca-limits.ts'
 import { silentLogger } from '#lib/log.ts'

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest'
 import {
   HostnameError,
   normaliseServerName,
+  foldName,
+  isWithin,
   parentOf,
   parseHostname,
   registeredDomainOf,
@@ -305,6 +307,21 @@ describe('the family of a name', () => {
     expect(parentOf(parseHostname('a.b.customer.com'))).toBe('b.customer.com')
     const single = normaliseServerName('localhost')
     expect(single && parentOf(single)).toBeUndefined()
+  })
+
+  it.each([
+    ['customer.com', 'customer.com', true],
+    ['a.b.customer.com', 'customer.com', true],
+    ['notcustomer.com', 'customer.com', false],
+    ['com', 'customer.com', false],
+    ['anything', '', true],
+  ])('%s is within %j: %s', (name, domain, expected) => {
+    expect(isWithin(name, domain)).toBe(expected)
+  })
+
+  it('is looked up as it is stored, however it was typed', () => {
+    expect(foldName('App.Customer.COM.')).toBe(parseHostname('app.customer.com'))
+    expect(foldName('not a name')).toBe('not a name')
   })
 
   it.each([

@@ -1,13 +1,9 @@
 import { exportPrivateKey, generateLeafKey, type KeyPair } from '#control/ca/keys.ts'
 import { signLeaf } from '#control/ca/local/authority.ts'
-import {
-  openHierarchy,
-  renderPem,
-  renderRoots,
-  type Hierarchy,
-} from '#control/ca/local/hierarchy.ts'
+import { openHierarchy, renderRoots, type Hierarchy } from '#control/ca/local/hierarchy.ts'
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
 import { systemClock } from '#lib/clock.ts'
+import { renderPem } from '#lib/pem.ts'
 import { systemRandom } from '#lib/random.ts'
 import { memorySecrets } from '#test/memory-secrets.ts'
 

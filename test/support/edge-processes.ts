@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 
-import type { ListenAddress } from '#config'
+import type { ListenAddress } from '#config/config.ts'
 import type { DirectoryPublisher } from '#directory/directory.ts'
 import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
 import { startEdge, type Edge } from '#edge/edge.ts'

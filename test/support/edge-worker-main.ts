@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { loadConfig } from '#config'
+import { loadConfig } from '#config/config.ts'
 import { openSqliteEdgeDirectory } from '#directory/sqlite-edge-directory.ts'
 import { runWorkerProcess } from '#edge/worker-process.ts'
 import { startWorker } from '#edge/worker.ts'

@@ -1,4 +1,4 @@
-import { ConfigError, loadConfig, type ConfigMistake } from '#config'
+import { ConfigError, loadConfig, type ConfigMistake } from '#config/config.ts'
 
 export interface GivenSettings {
   env?: Record<string, string>

@@ -2,9 +2,9 @@ import { z } from 'zod'
 
 import type { CustomCsr } from '#domain/custom-csr.ts'
 import { HostnameError, parseHostname } from '#domain/hostname.ts'
+import { renderPem } from '#lib/pem.ts'
 
 import type { CsrRequest } from '../certificates/csr-maker.ts'
-import { renderPem } from '../ca/pem.ts'
 import type { ApiErrorKind } from './api-error-table.ts'
 import { ApiError } from './api-error.ts'
 import type { NameRules } from './custom-hostname-input.ts'

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { foldName } from '#domain/hostname.ts'
 
 import { FAILURE_SCHEMA, pageSchema, success, successPage, successSchema } from './envelope.ts'
 import type { ApiDependencies } from './api-dependencies.ts'
@@ -149,7 +150,7 @@ async function toEdit(
   const origin = toCustomOrigin(body, settings)
   const { custom_metadata: metadata, ssl } = body
   return {
-    ...(body.hostname !== undefined && { hostname: normalised(body.hostname) }),
+    ...(body.hostname !== undefined && { hostname: foldName(body.hostname) }),
     ...(metadata !== undefined && { customMetadata: { value: metadata ?? undefined } }),
     ...(body.custom_origin_server !== undefined && {
       customOriginServer: { value: origin.server },
@@ -168,9 +169,4 @@ async function toSslEdit(
   const value = toSslConfig(ssl, random.uuid())
   const target = { ...value, hostnameId, zoneId, hostname }
   return { value, uploads: await readUploads(uploads, ssl, target) }
-}
-
-/** As `parseHostname` writes names; one that it would refuse equals none that is stored. */
-function normalised(hostname: string): string {
-  return hostname.toLowerCase().replace(/\.$/, '')
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { foldName } from '#domain/hostname.ts'
 import type { HostnameFilter, Page } from '#store/store.ts'
 
 import { ApiError } from './api-error.ts'
@@ -138,7 +139,7 @@ function nameFilter(query: ListQuery): HostnameFilter {
   const start = query['hostname.startsWith']
   const part = query['hostname.contain']
   return {
-    ...(exact !== undefined && { hostname: exact.toLowerCase().replace(/\.$/, '') }),
+    ...(exact !== undefined && { hostname: foldName(exact) }),
     ...(start !== undefined && { hostnameStartsWith: start.toLowerCase() }),
     ...(part !== undefined && { hostnameContains: part.toLowerCase() }),
   }

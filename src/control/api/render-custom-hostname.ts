@@ -9,9 +9,9 @@ import type { Issuance, OrderChallenge } from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import type { TlsSettings } from '#domain/tls-settings.ts'
+import { renderPem } from '#lib/pem.ts'
 
 import { txtNameOf, txtValueOf } from '../ca/key-authorization.ts'
-import { renderPem } from '../ca/pem.ts'
 import type {
   RenderedCertificate,
   RenderedHostname,
@@ -153,7 +153,7 @@ function flattenedCopy(records: readonly RenderedRecord[]): Omit<RenderedRecord,
 
 function delegationRecord(record: CustomHostname, delegation: string): RenderedRecord {
   return {
-    cname: `_acme-challenge.${record.hostname}`,
+    cname: txtNameOf(record.hostname),
     cname_target: `${record.hostname}.${delegation}`,
   }
 }

@@ -2,8 +2,8 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 
 import type { Chain } from '#domain/certificate.ts'
 
-import type { CertificateDescription } from '../lifecycle/key-maker.ts'
 import { IssuerError } from './issuer.ts'
+import type { CertificateDescription } from './key-maker.ts'
 
 /** Longer than any public CA's, and a bound on what a CA can make us store. */
 const MAX_CHAIN_LENGTH = 8

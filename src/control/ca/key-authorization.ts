@@ -5,7 +5,9 @@ export function txtValueOf(keyAuthorization: string): string {
   return createHash('sha256').update(keyAuthorization).digest('base64url')
 }
 
+export const TXT_LABEL = '_acme-challenge'
+
 /** Where it must say so; for `*.identifier` it is the same place. */
 export function txtNameOf(identifier: string): string {
-  return `_acme-challenge.${identifier}`
+  return `${TXT_LABEL}.${identifier}`
 }

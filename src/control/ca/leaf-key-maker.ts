@@ -1,6 +1,6 @@
-import type { KeyMaker } from '../lifecycle/key-maker.ts'
 import { checkChain, describeChain } from './chain.ts'
 import { createCsr } from './csr.ts'
+import type { KeyMaker } from './key-maker.ts'
 import { exportPrivateKey, generateLeafKey, importKeyPair } from './keys.ts'
 
 /** Keys and requests for leaves, and a critical reader of the chains that come back. */

@@ -1,4 +1,5 @@
 import type { CaLimit, CaLimits } from '#domain/ca-limits.ts'
+import { renderTime } from '#domain/render-time.ts'
 
 /** Why an order or a validation waits, for the API: "Let's Encrypt's limit of 300 new orders …". */
 export function limitSentence(
@@ -6,7 +7,7 @@ export function limitSentence(
   { limit, key, until }: { limit: CaLimit | 'retry_after'; key: string; until: number },
 ): string {
   const next = limit === 'failed_validations' ? 'validation' : 'order'
-  const possible = `the next ${next} is possible at ${instant(until)}.`
+  const possible = `the next ${next} is possible at ${renderTime(until, { to: 'second' })}.`
   const rule = limit === 'retry_after' ? undefined : published[limit]
   if (limit === 'retry_after' || !rule) return `${title} asks us to wait; ${possible}`
   const { count, windowMs } = rule
@@ -40,9 +41,4 @@ function span(ms: number): string {
   const [name, size] = UNITS.find(([, size]) => ms % size === 0) ?? ['ms', 1]
   const count = ms / size
   return `${count} ${name}${count === 1 ? '' : 's'}`
-}
-
-/** `2026-11-23 09:00:36 UTC`. */
-function instant(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }

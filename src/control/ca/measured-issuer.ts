@@ -21,38 +21,53 @@ export function createIssuerMeter(metrics: Metrics): MeasureIssuer {
   })
   return (issuer) => {
     const ca = issuer.name
-    const counted = async <Value>(step: string, call: Promise<Value>): Promise<Value> => {
-      try {
-        const value = await call
-        calls.cell({ ca, step, outcome: 'ok' }).value += 1
-        return value
-      } catch (error) {
-        const outcome = error instanceof IssuerError ? error.kind : 'failed'
+    return measured(issuer, {
+      count(step, outcome) {
         calls.cell({ ca, step, outcome }).value += 1
-        throw error
-      }
-    }
-    return {
-      name: ca,
-      title: issuer.title,
-      apiName: issuer.apiName,
-      get hasRenewalInfo() {
-        return issuer.hasRenewalInfo
       },
-      listCaaIdentities: (signal) => issuer.listCaaIdentities(signal),
-      findAccountUri: (signal) => issuer.findAccountUri(signal),
-      openOrder: (request, signal) => counted('order', issuer.openOrder(request, signal)),
-      beginValidation: (order, challenges, signal) =>
-        counted('validate', issuer.beginValidation(order, challenges, signal)),
-      checkOrder: (order, signal) => counted('check', issuer.checkOrder(order, signal)),
-      async finalize(order, csr, signal) {
-        const progress = await counted('finalize', issuer.finalize(order, csr, signal))
-        if (progress.state === 'valid') issued.cell({ ca }).value += 1
-        return progress
+      countIssued() {
+        issued.cell({ ca }).value += 1
       },
-      findRenewalInfo: (chain, signal) =>
-        counted('renewal-info', issuer.findRenewalInfo(chain, signal)),
-      revoke: (chain, signal) => counted('revoke', issuer.revoke(chain, signal)),
+    })
+  }
+}
+
+interface Counts {
+  count(step: string, outcome: string): void
+  countIssued(): void
+}
+
+function measured(issuer: Issuer, { count, countIssued }: Counts): Issuer {
+  const counted = async <Value>(step: string, call: Promise<Value>): Promise<Value> => {
+    try {
+      const value = await call
+      count(step, 'ok')
+      return value
+    } catch (error) {
+      count(step, error instanceof IssuerError ? error.kind : 'failed')
+      throw error
     }
+  }
+  return {
+    name: issuer.name,
+    title: issuer.title,
+    apiName: issuer.apiName,
+    get hasRenewalInfo() {
+      return issuer.hasRenewalInfo
+    },
+    listCaaIdentities: (signal) => issuer.listCaaIdentities(signal),
+    findAccountUri: (signal) => issuer.findAccountUri(signal),
+    openOrder: (request, signal) => counted('order', issuer.openOrder(request, signal)),
+    beginValidation: (order, challenges, signal) =>
+      counted('validate', issuer.beginValidation(order, challenges, signal)),
+    checkOrder: (order, signal) => counted('check', issuer.checkOrder(order, signal)),
+    async finalize(order, csr, signal) {
+      const progress = await counted('finalize', issuer.finalize(order, csr, signal))
+      if (progress.state === 'valid') countIssued()
+      return progress
+    },
+    findRenewalInfo: (chain, signal) =>
+      counted('renewal-info', issuer.findRenewalInfo(chain, signal)),
+    revoke: (chain, signal) => counted('revoke', issuer.revoke(chain, signal)),
   }
 }

@@ -6,7 +6,7 @@ import type { SslConfig } from '#domain/custom-hostname.ts'
 
 import { describeChain } from '../ca/chain.ts'
 import { exportPrivateKey } from '../ca/keys.ts'
-import type { CertificateDescription } from '../lifecycle/key-maker.ts'
+import type { CertificateDescription } from '../ca/key-maker.ts'
 import { isForServers, isValidAt } from './authority-certificate.ts'
 import { choosePath } from './choose-path.ts'
 import { findPaths, type PathSearch } from './find-paths.ts'

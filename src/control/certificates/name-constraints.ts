@@ -1,3 +1,5 @@
+import { isWithin } from '#domain/hostname.ts'
+
 /**
  * Name constraints of a CA certificate (RFC 5280 section 4.2.1.10), as far as DNS names go:
  *
@@ -31,15 +33,14 @@ export function permitsNames(
 ): boolean {
   return names.every(
     (name) =>
-      (permitted?.some((base) => isWithin(name, base)) ?? true) &&
-      !excluded.some((base) => isWithin(name, base)),
+      (permitted?.some((base) => isConstrained(name, base)) ?? true) &&
+      !excluded.some((base) => isConstrained(name, base)),
   )
 }
 
 /** The base itself and all below it; with a leading dot, as some CAs write it, only what is below. */
-function isWithin(name: string, base: string): boolean {
-  if (base.startsWith('.')) return name.endsWith(base)
-  return base === '' || name === base || name.endsWith(`.${base}`)
+function isConstrained(name: string, base: string): boolean {
+  return base.startsWith('.') ? name.endsWith(base) : isWithin(name, base)
 }
 
 interface Element {

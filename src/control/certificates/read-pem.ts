@@ -1,5 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 
+import { findPemBlocks } from '#lib/pem.ts'
+
 import { UploadError } from './upload-error.ts'
 
 /** A leaf, a chain as long as any, and cross-signed certificates beside it. */
@@ -9,7 +11,6 @@ export const MAX_KEY_CHARACTERS = 8_192
 /** RSA with 4096 bits and some certificate transparency take 3 KB. */
 const MAX_CERTIFICATE_BYTES = 16_384
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*)-----END \1-----/g
 const CERTIFICATE_LABELS = ['CERTIFICATE', 'X509 CERTIFICATE']
 const KEY_LABELS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY']
 
@@ -20,7 +21,7 @@ const KEY_LABELS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY']
  */
 export function readCertificates(pem: string): X509Certificate[] {
   if (pem.trim() === '') throw new UploadError('empty', 'it has no certificate')
-  const blocks = [...pem.matchAll(BLOCK)]
+  const blocks = findPemBlocks(pem)
   if (blocks.length === 0) {
     throw new UploadError('unreadable', 'it has no -----BEGIN CERTIFICATE----- block')
   }
@@ -28,7 +29,7 @@ export function readCertificates(pem: string): X509Certificate[] {
     const message = `it has ${blocks.length} blocks, more than ${MAX_CERTIFICATES}`
     throw new UploadError('unreadable', message)
   }
-  return blocks.map(([, label = '', base64 = ''], index) => {
+  return blocks.map(({ label, base64 }, index) => {
     if (CERTIFICATE_LABELS.includes(label)) return readCertificate(base64, index)
     throw new UploadError('unreadable', `block ${index + 1} is a ${label}, not a CERTIFICATE`)
   })
@@ -58,8 +59,8 @@ export function readPrivateKey(pem: string): KeyObject {
     refuse(`it has ${pem.length} characters, more than ${MAX_KEY_CHARACTERS}`)
   }
   if (pem.includes('ENCRYPTED')) refuse('it is encrypted: remove the passphrase')
-  const blocks = [...pem.matchAll(BLOCK)]
-  const labels = blocks.map(([, label = '']) => label)
+  const blocks = findPemBlocks(pem)
+  const labels = blocks.map(({ label }) => label)
   if (labels.includes('EC PARAMETERS')) {
     refuse('it must not have an EC PARAMETERS block: remove that block')
   }
@@ -67,9 +68,9 @@ export function readPrivateKey(pem: string): KeyObject {
   if (!block || others.length > 0) {
     refuse(`it must be one PEM block, a private key: has ${labels.join(', ') || 'none'}`)
   }
-  if (!KEY_LABELS.includes(labels[0] ?? '')) refuse(`it is a ${labels[0]}, not a PRIVATE KEY`)
+  if (!KEY_LABELS.includes(block.label)) refuse(`it is a ${block.label}, not a PRIVATE KEY`)
   try {
-    return createPrivateKey({ key: block[0], format: 'pem' })
+    return createPrivateKey({ key: block.text, format: 'pem' })
   } catch {
     return refuse('it is not a private key that can be read')
   }

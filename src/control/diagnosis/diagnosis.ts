@@ -53,8 +53,3 @@ export interface Diagnosis {
   /** Only what concerns this hostname, first things first. */
   checks: readonly Check[]
 }
-
-/** `2026-11-24 15:49 UTC`. */
-export function renderTime(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
-}

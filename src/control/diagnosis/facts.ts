@@ -1,11 +1,10 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { Hostname } from '#domain/hostname.ts'
+import { isWithin, type Hostname } from '#domain/hostname.ts'
 import type { ChallengeType } from '#domain/issuance.ts'
 import type { Zone } from '#domain/zone.ts'
 
 import type { DnsAddress, DnsOutcome, DnssecState, ServerAnswer, Survey } from '../dns/resolver.ts'
 import type { ChallengeFinding, PermissionFinding } from '../lifecycle/inspector.ts'
-import { isUnder } from '../validation/cname-target.ts'
 import type { IsEdgeAddress } from '../validation/edge-prefixes.ts'
 import type { TxtSighting } from '../validation/judge-txt.ts'
 import { renderServer } from '../validation/txt-survey.ts'
@@ -62,7 +61,7 @@ export function isFromEdge({ outcome }: FamilyAnswer, { record }: Facts): boolea
 /** Whether the hostname is an alias of the zone's target. */
 export function isAliased({ seen: { aliases }, target }: Facts): boolean {
   if (aliases?.outcome !== 'found' || target === undefined) return false
-  return aliases.values.some((name) => isUnder(name, target))
+  return aliases.values.some((name) => isWithin(name, target))
 }
 
 /** Whether an address leads to the edges, as far as anything shows it. */

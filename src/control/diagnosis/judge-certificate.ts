@@ -1,7 +1,9 @@
+import { KEY_TITLES } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Issuance, ManagedChain } from '#domain/issuance.ts'
+import { renderTime } from '#domain/render-time.ts'
 
-import { renderTime, type Check, type CheckStatus } from './diagnosis.ts'
+import type { Check, CheckStatus } from './diagnosis.ts'
 import type { Facts } from './facts.ts'
 
 /** What is between a proved name and its visitors: origin, certificates, edges. */
@@ -135,10 +137,8 @@ function untilEnd({ certificate }: ManagedChain): string {
   return certificate ? `, valid until ${renderTime(certificate.notAfter)},` : ''
 }
 
-const NAMES = { ecdsa: 'ECDSA', rsa: 'RSA' } as const
-
 function nameOf({ keyAlgorithm }: ManagedChain): string {
-  return NAMES[keyAlgorithm]
+  return KEY_TITLES[keyAlgorithm]
 }
 
 /** Whether every edge has the newest; undefined before the name may be served. */

@@ -1,5 +1,6 @@
+import { isWithin } from '#domain/hostname.ts'
+
 import type { DnsFailure, ServerAnswer } from '../dns/resolver.ts'
-import { isUnder } from '../validation/cname-target.ts'
 import { isAnswer, renderServers } from '../validation/txt-survey.ts'
 import type { Check } from './diagnosis.ts'
 import {
@@ -133,7 +134,7 @@ export function judgeNameServers(facts: Facts): Check | undefined {
 
 function isRight({ answer }: ServerAnswer, facts: Facts): boolean {
   const { target } = facts
-  if (answer.outcome === 'alias') return target !== undefined && isUnder(answer.target, target)
+  if (answer.outcome === 'alias') return target !== undefined && isWithin(answer.target, target)
   return answer.outcome === 'found' && answer.values.every((address) => isOurs(address, facts))
 }
 

@@ -1,7 +1,9 @@
 import type { Ownership, OwnershipProof } from '#domain/ownership.ts'
+import { renderTime } from '#domain/render-time.ts'
 
+import { txtNameOf } from '../ca/key-authorization.ts'
 import { judgeToken, ownershipTxtName } from '../validation/ownership-token.ts'
-import { renderTime, type Check, type Seen } from './diagnosis.ts'
+import type { Check, Seen } from './diagnosis.ts'
 import { seenAt, wantedRecord, type Facts } from './facts.ts'
 import { judgeTarget } from './judge-dns.ts'
 import { judgeHttp } from './judge-http.ts'
@@ -119,7 +121,7 @@ export function judgeDelegation(facts: Facts): Check | undefined {
   const needsDns = ssl && (ssl.method === 'txt' || ssl.wildcard)
   if (!needsDns || target === undefined || seen.delegation?.outcome !== 'found') return undefined
   const aliases = seen.delegation.values
-  const name = `_acme-challenge.${hostname}`
+  const name = txtNameOf(hostname)
   const check = {
     name: 'dcv_delegation',
     expected: `${name} CNAME ${target}`,

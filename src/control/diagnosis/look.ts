@@ -2,10 +2,11 @@ import { OWNERSHIP_PATH, type CustomHostname } from '#domain/custom-hostname.ts'
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 import type { Clock } from '#lib/clock.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
+import { txtNameOf } from '../ca/key-authorization.ts'
 import type { AuthoritativeResolver } from '../dns/resolver.ts'
 import type { Inspector } from '../lifecycle/inspector.ts'
-import { CHALLENGE_PREFIX } from '../validation/dns-challenge.ts'
 import { familiesOf } from '../validation/family-finding.ts'
 import { lookForToken } from '../validation/ownership-token.ts'
 import type { FetchWellKnown } from '../validation/well-known-fetch.ts'
@@ -42,19 +43,10 @@ export async function look(
   options: LookOptions,
 ): Promise<Sighting> {
   const { resolver, clock, deadlineMs = 8_000 } = options
-  const deadline = new AbortController()
-  const timer = clock.after(deadlineMs, () => deadline.abort())
+  using deadline = startDeadline(deadlineMs, { clock })
   const run: Run = { record, target, options, signal: deadline.signal }
-  try {
-    const [dns, answers] = await Promise.all([
-      lookAtDns(run, resolver),
-      lookAtAnswers(run, resolver),
-    ])
-    return { ...dns, ...answers }
-  } finally {
-    timer.cancel()
-    deadline.abort()
-  }
+  const [dns, answers] = await Promise.all([lookAtDns(run, resolver), lookAtAnswers(run, resolver)])
+  return { ...dns, ...answers }
 }
 
 interface Run {
@@ -158,7 +150,7 @@ async function findDelegation(
   resolver: AuthoritativeResolver,
   signal: AbortSignal,
 ): Promise<Sighting['delegation']> {
-  const name = normaliseServerName(`${CHALLENGE_PREFIX}.${hostname}`)
+  const name = normaliseServerName(txtNameOf(hostname))
   return name && resolver.resolveCname(name, signal)
 }
 

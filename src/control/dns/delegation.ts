@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache'
 
+import { isWithin } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 
-import { isFetchableAddress } from '../validation/well-known-target.ts'
 import type { Endpoint } from './exchange.ts'
-import { isWithin } from './finding.ts'
+import { isFetchableAddress } from './fetchable-address.ts'
 import type { DnsRecord, Reply } from './message.ts'
 
 /** Who is responsible for a zone. */

@@ -4,7 +4,8 @@ import { connect, isIPv6 } from 'node:net'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 
-import { decodeReply, encodeQuery, MAX_MESSAGE, RCODES, type Query, type Reply } from './message.ts'
+import { decodeReply, encodeQuery, MAX_MESSAGE, type Query, type Reply } from './message.ts'
+import { RCODE } from './wire.ts'
 
 export interface Endpoint {
   /** IP address. */
@@ -48,7 +49,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       askOnce({ server, query, over, edns, limits }, options)
     const first = await ask(overUdp, true)
     if (typeof first === 'string') return first
-    const edns = first.rcode !== RCODES.formErr && first.rcode !== RCODES.notImp
+    const edns = first.rcode !== RCODE.FORMERR && first.rcode !== RCODE.NOTIMP
     const second = edns ? first : await ask(overUdp, false)
     if (typeof second === 'string' || !second.isTruncated) return second
     const whole = await ask(overTcp, edns)

@@ -1,7 +1,8 @@
-import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
+import { isWithin, normaliseServerName, type Hostname } from '#domain/hostname.ts'
 
 import type { NoReply } from './exchange.ts'
-import { RCODES, type DnsRecord, type Query, type Reply } from './message.ts'
+import type { DnsRecord, Query, Reply } from './message.ts'
+import { RCODE } from './wire.ts'
 
 /** What one reply means. Only records of the very name that was asked for count. */
 export type Finding =
@@ -34,11 +35,6 @@ export function summarise(failures: readonly Finding[]): Failed {
   return found.find((each) => each !== undefined) ?? UNREACHABLE
 }
 
-/** Whether `name` is `zone` or lies below it; everything lies below the root, the empty name. */
-export function isWithin(name: string, zone: string): boolean {
-  return zone === '' || name === zone || name.endsWith(`.${zone}`)
-}
-
 /** What a recursive server said. */
 export function readRecursive(heard: Reply | NoReply, query: Query): Finding {
   if (typeof heard === 'string') return failureOf(heard)
@@ -67,7 +63,7 @@ function failureOf(heard: NoReply): Failed {
 }
 
 function readAnswer({ rcode, answers }: Reply, { name, type }: Query): Finding | undefined {
-  if (rcode !== RCODES.noError && rcode !== RCODES.nxDomain) return undefined
+  if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) return undefined
   const own = answers.filter((record) => record.name === name)
   const records = own.filter((record) => record.type === type)
   if (records.length > 0) return { kind: 'records', records }
@@ -81,15 +77,15 @@ function findCut(
   { rcode, authorities }: Reply,
   { query, zone }: { query: Query; zone: string },
 ): string | undefined {
-  if (rcode !== RCODES.noError || authorities.some(({ type }) => type === 'SOA')) return undefined
+  if (rcode !== RCODE.NOERROR || authorities.some(({ type }) => type === 'SOA')) return undefined
   const isBelow = ({ type, name }: DnsRecord): boolean =>
     type === 'NS' && name !== zone && isWithin(name, zone) && isWithin(query.name, name)
   return authorities.find(isBelow)?.name
 }
 
 function readAbsence({ rcode, authorities }: Reply, { name }: Query): Finding | undefined {
-  if (rcode !== RCODES.noError && rcode !== RCODES.nxDomain) return undefined
-  const outcome = rcode === RCODES.nxDomain ? 'nxdomain' : 'nodata'
+  if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) return undefined
+  const outcome = rcode === RCODE.NXDOMAIN ? 'nxdomain' : 'nodata'
   const soa = authorities.find((record) => record.type === 'SOA' && isWithin(name, record.name))
   return { kind: 'absent', outcome, apex: soa?.name }
 }

@@ -1,6 +1,7 @@
 import packet, { type Answer, type DecodedPacket } from 'dns-packet'
 
 import type { CaaRecord, SurveyType } from './resolver.ts'
+import { HEADER_BYTES, RCODE } from './wire.ts'
 
 /** One question on the wire. Names are in lower case without a trailing dot; the root is empty. */
 export interface Query {
@@ -30,8 +31,6 @@ export interface Reply {
   additionals: readonly DnsRecord[]
 }
 
-export const RCODES = { noError: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4 } as const
-
 /** Fits through every network without fragments (DNS flag day 2020). */
 const UDP_PAYLOAD = 1_232
 /** Of one message; a message of TCP could have 65,535. */
@@ -41,7 +40,6 @@ export const MAX_MESSAGE = 16_384
  * through the whole message: what is decoded at all is bounded before decoding begins.
  */
 const MAX_RECORDS = 256
-const HEADER_BYTES = 12
 
 export function encodeQuery(query: Query, options: { id: number; edns: boolean }): Buffer {
   const { RECURSION_DESIRED, CHECKING_DISABLED, AUTHENTIC_DATA } = packet
@@ -97,7 +95,7 @@ function countRecords(message: Buffer): number {
 function answersQuery(decoded: DecodedPacket, { name, type }: Query): boolean {
   const [question, ...more] = decoded.questions ?? []
   if (!decoded.flag_qr || more.length > 0) return false
-  if (question === undefined) return rcodeOf(decoded) === RCODES.formErr
+  if (question === undefined) return rcodeOf(decoded) === RCODE.FORMERR
   const { name: asked, type: askedType, class: askedClass } = question
   return normalName(asked) === name && askedType === type && askedClass === 'IN'
 }

@@ -4,8 +4,9 @@ import type { Endpoint, Exchange } from './exchange.ts'
 import { readRecursive, summarise, type Finding } from './finding.ts'
 import type { Ask, LookUp } from './guide.ts'
 import { attemptInTurn } from './in-turn.ts'
-import { RCODES, type Query, type Reply } from './message.ts'
+import type { Query, Reply } from './message.ts'
 import type { DnssecState } from './resolver.ts'
+import { RCODE } from './wire.ts'
 
 /** Recursive servers (RFC 8499), asked in their order. */
 export interface Upstreams {
@@ -66,16 +67,16 @@ type AskOne = (query: Query) => Promise<Reply | undefined>
 async function checkBy(ask: AskOne, name: string): Promise<DnssecState> {
   const query: Query = { name, type: 'A' }
   const plain = await ask(query)
-  if (plain?.rcode !== RCODES.servFail) {
+  if (plain?.rcode !== RCODE.SERVFAIL) {
     if (plain === undefined || !isAnswer(plain)) return 'unknown'
     if (plain.isValidated) return 'fine'
     return (await ask({ name: '', type: 'SOA' }))?.isValidated ? 'fine' : 'unknown'
   }
   const unchecked = await ask({ ...query, checkingDisabled: true })
   if (unchecked === undefined || !isAnswer(unchecked)) return 'unknown'
-  return (await ask(query))?.rcode === RCODES.servFail ? 'bogus' : 'unknown'
+  return (await ask(query))?.rcode === RCODE.SERVFAIL ? 'bogus' : 'unknown'
 }
 
 function isAnswer({ rcode }: Reply): boolean {
-  return rcode === RCODES.noError || rcode === RCODES.nxDomain
+  return rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN
 }

@@ -1,3 +1,4 @@
+import { isWithin } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 
@@ -9,14 +10,7 @@ import {
   type DelegationCache,
 } from './delegation.ts'
 import type { Endpoint, Exchange } from './exchange.ts'
-import {
-  isWithin,
-  readAuthoritative,
-  SERVFAIL,
-  summarise,
-  type Failed,
-  type Finding,
-} from './finding.ts'
+import { readAuthoritative, SERVFAIL, summarise, type Failed, type Finding } from './finding.ts'
 import type { Guide, LookUp } from './guide.ts'
 import { attemptInTurn } from './in-turn.ts'
 import type { Query } from './message.ts'

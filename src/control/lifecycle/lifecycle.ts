@@ -2,6 +2,7 @@ import { DirectoryError } from '#directory/directory.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { Alarm } from '#lib/alarm.ts'
 import type { Clock } from '#lib/clock.ts'
+import { startDeadline } from '#lib/deadline.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Store } from '#store/store.ts'
 
@@ -159,13 +160,9 @@ class LifecycleLoop implements Lifecycle {
    */
   async #work({ id, hostname }: CustomHostname, opened: () => void): Promise<void> {
     const { store, worker, clock, log } = this.#options
-    const deadline = new AbortController()
-    const timer = clock.after(WORK_MS, () =>
-      deadline.abort(new DOMException('took too long', 'TimeoutError')),
-    )
-    const signal = AbortSignal.any([deadline.signal, this.#closing.signal])
+    using deadline = startDeadline(WORK_MS, { clock, signal: this.#closing.signal })
     try {
-      await worker.work(id, { signal, opened })
+      await worker.work(id, { signal: deadline.signal, opened })
       await store.hostnames.release(id)
     } catch (error) {
       const isPassing = error instanceof DirectoryError
@@ -177,8 +174,6 @@ class LifecycleLoop implements Lifecycle {
       if (isPassing || this.#closing.signal.aborted) {
         await store.hostnames.release(id).catch(() => {})
       }
-    } finally {
-      timer.cancel()
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Chain } from '#domain/certificate.ts'
 import { CHALLENGE_TYPES, type Order } from '#domain/issuance.ts'
 import { validationDelayMs } from '#domain/validation.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { Exemption } from './budget.ts'
@@ -117,18 +118,15 @@ async function findPermissionSoon(
   { record, signal }: Step,
   { inspector, clock }: StepDependencies,
 ): Promise<PermissionFinding> {
-  const patience = new AbortController()
-  const timer = clock.after(PERMISSION_MS, () => patience.abort())
+  using patience = startDeadline(PERMISSION_MS, { clock, signal })
   const methods = record.ssl?.wildcard ? (['dns-01'] as const) : CHALLENGE_TYPES
   const question = { issuer, record, methods, inspector }
   try {
-    return await findPermission(question, AbortSignal.any([signal, patience.signal]))
+    return await findPermission(question, patience.signal)
   } catch (error) {
     signal.throwIfAborted()
-    if (patience.signal.aborted) return { isPermitted: true }
+    if (patience.isOver) return { isPermitted: true }
     throw error
-  } finally {
-    timer.cancel()
   }
 }
 

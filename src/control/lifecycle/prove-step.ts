@@ -1,6 +1,7 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { ChallengeType, OrderChallenge } from '#domain/issuance.ts'
 import { validationDelayMs } from '#domain/validation.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import type { Issuer } from '../ca/issuer.ts'
 import { hasAlternative } from './order-step.ts'
@@ -123,18 +124,14 @@ async function look(
   { signal }: Step,
   { inspector, clock }: StepDependencies,
 ): Promise<string | undefined> {
-  const patience = new AbortController()
-  const timer = clock.after(LOOK_MS, () => patience.abort())
-  const either = AbortSignal.any([signal, patience.signal])
+  using patience = startDeadline(LOOK_MS, { clock, signal })
   try {
-    const finding = await inspector.inspectChallenge(challenge, either)
+    const finding = await inspector.inspectChallenge(challenge, patience.signal)
     return finding.isReady ? undefined : finding.problem
   } catch (error) {
     signal.throwIfAborted()
-    if (!patience.signal.aborted) throw error
+    if (!patience.isOver) throw error
     return `${challenge.identifier} did not answer in time.`
-  } finally {
-    timer.cancel()
   }
 }
 

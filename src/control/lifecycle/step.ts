@@ -6,9 +6,9 @@ import type { Random } from '#lib/random.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
 import type { Issuers } from '../ca/issuers.ts'
+import type { KeyMaker } from '../ca/key-maker.ts'
 import type { Budget, Priority } from './budget.ts'
 import type { Inspector } from './inspector.ts'
-import type { KeyMaker } from './key-maker.ts'
 import type { Outages } from './outages.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
 import { inspectDnsChallenge, type DnsChallengeOptions } from './dns-challenge.ts'
@@ -32,16 +33,13 @@ export function createChallengeCheck(options: ChallengeCheckOptions): ChallengeC
     if (hostname === undefined) {
       return { isReady: false, problem: `${challenge.identifier} is not a name that can be asked.` }
     }
-    const deadline = new AbortController()
-    const timer = clock.after(deadlineMs, () => deadline.abort())
-    const both = AbortSignal.any([signal, deadline.signal])
+    using deadline = startDeadline(deadlineMs, { clock, signal })
     try {
-      return await inspect({ ...challenge, hostname }, options, both)
+      return await inspect({ ...challenge, hostname }, options, deadline.signal)
     } catch (error) {
-      if (!deadline.signal.aborted) throw error
+      if (!deadline.isOver) throw error
       return { isReady: false, problem: `${hostname} did not answer in time.` }
     } finally {
-      timer.cancel()
       signal.throwIfAborted()
     }
   }

@@ -4,8 +4,3 @@ import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 export function normaliseTarget(cnameTarget: string | undefined): Hostname | undefined {
   return normaliseServerName(cnameTarget?.replace(/^\*\./, '') ?? '')
 }
-
-/** Whether the name is the target or lies below it. */
-export function isUnder(name: Hostname, target: Hostname): boolean {
-  return name === target || name.endsWith(`.${target}`)
-}

@@ -1,7 +1,7 @@
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 
-import { txtValueOf } from '../ca/key-authorization.ts'
+import { TXT_LABEL, txtNameOf, txtValueOf } from '../ca/key-authorization.ts'
 import type { AuthoritativeResolver } from '../dns/resolver.ts'
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
 import { judgeTxt } from './judge-txt.ts'
@@ -13,8 +13,6 @@ export interface DnsChallengeOptions {
   dcvZone?: string | undefined
 }
 
-export const CHALLENGE_PREFIX = '_acme-challenge'
-
 /**
  * Looks at a dns-01 challenge (RFC 8555 section 8.4) at every authoritative server: a CA may ask any
  * of them, from several places at once, and one that lags behind fails the name.
@@ -24,7 +22,7 @@ export async function inspectDnsChallenge(
   { resolver, dcvZone }: DnsChallengeOptions,
   signal: AbortSignal,
 ): Promise<ChallengeFinding> {
-  const name = normaliseServerName(`${CHALLENGE_PREFIX}.${challenge.hostname}`)
+  const name = normaliseServerName(txtNameOf(challenge.hostname))
   if (name === undefined) {
     return notReady(`${challenge.hostname} is too long for a record below it.`)
   }
@@ -39,7 +37,7 @@ export async function inspectDnsChallenge(
     )
   }
   const isAnywhere = survey.servers.some((server) => hasValue(server, value))
-  const names = listWrongNames(name, { prefix: CHALLENGE_PREFIX, zone: survey.zone })
+  const names = listWrongNames(name, { prefix: TXT_LABEL, zone: survey.zone })
   const misplaced = isAnywhere ? undefined : await findMisplaced(value, { names, resolver }, signal)
   const problem = judgeTxt({ survey, value, misplaced, dcvZone })
   return problem === undefined ? { isReady: true } : notReady(problem)

@@ -1,6 +1,6 @@
+import { isFetchableAddress } from '../dns/fetchable-address.ts'
 import type { DnsAddress } from '../dns/resolver.ts'
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
-import { isFetchableAddress } from './well-known-target.ts'
 
 /**
  * CAs look from several places at once, some over IPv6, some over IPv4, and each must see the same

@@ -1,11 +1,12 @@
 import { OWNERSHIP_PATH } from '#domain/custom-hostname.ts'
-import type { Hostname } from '#domain/hostname.ts'
+import { isWithin, type Hostname } from '#domain/hostname.ts'
 import type { OwnershipProof } from '#domain/ownership.ts'
 import type { Clock } from '#lib/clock.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import type { AuthoritativeResolver } from '../dns/resolver.ts'
 import type { OwnershipFinding, OwnershipQuestion } from '../lifecycle/inspector.ts'
-import { isUnder, normaliseTarget } from './cname-target.ts'
+import { normaliseTarget } from './cname-target.ts'
 import type { IsEdgeAddress } from './edge-prefixes.ts'
 import { judgeToken, lookForToken } from './ownership-token.ts'
 import type { FetchWellKnown } from './well-known-fetch.ts'
@@ -43,20 +44,16 @@ export function createOwnershipCheck(options: OwnershipCheckOptions): OwnershipC
   const { clock, deadlineMs = 15_000 } = options
   return async (question, signal) => {
     signal.throwIfAborted()
-    const search = new AbortController()
-    const timer = clock.after(deadlineMs, () => search.abort(new NotProved('It took too long.')))
-    const both = AbortSignal.any([signal, search.signal])
+    const reason = new NotProved('It took too long.')
+    using search = startDeadline(deadlineMs, { clock, signal, reason })
     try {
       const ways = question.rivalTargets ? [proveByCname] : ALL_WAYS
-      const proofs = ways.map((prove) => prove(question, options, both))
+      const proofs = ways.map((prove) => prove(question, options, search.signal))
       return { provedBy: await Promise.any(proofs) }
     } catch (error) {
       signal.throwIfAborted()
       const known = question.rivalTargets ? SERVED_ERRORS : OWNERSHIP_ERRORS
       return { errors: [...known, ...explanationsOf(error)] }
-    } finally {
-      timer.cancel()
-      search.abort()
     }
   }
 }
@@ -77,10 +74,10 @@ async function proveByCname(
   const rivals = rivalTargets.map(normaliseTarget).filter((rival) => rival !== undefined)
   const found = await resolver.resolveCname(hostname, signal)
   if (found.outcome !== 'found') throw new NotProved()
-  if (found.values.some((name) => isUnder(name, target) && !isCloser(name, { target, rivals }))) {
+  if (found.values.some((name) => isWithin(name, target) && !isCloser(name, { target, rivals }))) {
     return 'cname'
   }
-  if (found.values.some((name) => isUnder(name, target))) {
+  if (found.values.some((name) => isWithin(name, target))) {
     throw new NotProved(`${hostname} is an alias of ${target}, as in the zone that serves it.`)
   }
   throw new NotProved(`${hostname} is an alias of ${found.values.at(-1)}, not of ${target}.`)
@@ -91,7 +88,7 @@ function isCloser(
   name: Hostname,
   { target, rivals }: { target: Hostname; rivals: readonly Hostname[] },
 ): boolean {
-  return rivals.some((rival) => isUnder(name, rival) && rival.length >= target.length)
+  return rivals.some((rival) => isWithin(name, rival) && rival.length >= target.length)
 }
 
 /** The token stands in the name's own DNS, at every server that answers. */

@@ -4,12 +4,12 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/issuance.ts'
 import type { Clock } from '#lib/clock.ts'
 
+import { isFetchableAddress } from '../dns/fetchable-address.ts'
 import type { DnsAddress, Resolver } from '../dns/resolver.ts'
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
 import { judgeAcmeTlsCertificate } from './acme-tls-certificate.ts'
 import { DNS_FAILURES, noUsableAddress } from './dns-failures.ts'
 import { familiesOf, judgeFamilies, type FamilyLook } from './family-finding.ts'
-import { isFetchableAddress } from './well-known-target.ts'
 
 export interface TlsChallengeOptions {
   resolver: Resolver
@@ -30,8 +30,8 @@ const context = createSecureContext({ minVersion: 'TLSv1.2' })
 
 /**
  * Looks at a tls-alpn-01 challenge over IPv6 and IPv4 as a CA does (RFC 8737 section 3): a handshake
- * that offers `acme-tls/1` alone; nothing is sent or read over the connection. Addresses follow the
- * rules of well-known-target.ts.
+ * that offers `acme-tls/1` alone; nothing is sent or read over the connection. Only addresses
+ * of fetchable-address.ts.
  */
 export async function inspectTlsChallenge(
   challenge: OrderChallenge & { hostname: Hostname },

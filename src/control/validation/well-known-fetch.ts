@@ -1,16 +1,13 @@
 import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
+import { isFetchableAddress } from '../dns/fetchable-address.ts'
 import type { DnsAddress, DnsFailure, Resolver } from '../dns/resolver.ts'
 import { NO_MARKS, type AnswerMarks } from './answer-marks.ts'
 import { DNS_FAILURES, noUsableAddress } from './dns-failures.ts'
 import { getFrom, type GetFailure, type GetResult } from './well-known-get.ts'
-import {
-  isFetchableAddress,
-  parseRedirect,
-  renderTarget,
-  type WellKnownTarget,
-} from './well-known-target.ts'
+import { parseRedirect, renderTarget, type WellKnownTarget } from './well-known-target.ts'
 
 export interface WellKnownRequest {
   hostname: Hostname
@@ -70,23 +67,21 @@ export function createWellKnownFetch(options: WellKnownFetchOptions): FetchWellK
   const { clock, deadlineMs = 10_000, maxBodyBytes = 4_096 } = options
   return async (request, signal) => {
     signal.throwIfAborted()
-    const deadline = new AbortController()
-    const timer = clock.after(deadlineMs, () => deadline.abort())
+    using deadline = startDeadline(deadlineMs, { clock, signal })
     const run: Run = {
       ...options,
       maxBodyBytes,
       request,
-      signal: AbortSignal.any([signal, deadline.signal]),
+      signal: deadline.signal,
       deadlineAt: clock.now() + deadlineMs,
       from: undefined,
     }
     try {
       return withSource(await follow(run), run)
     } catch (error) {
-      if (!deadline.signal.aborted) throw error
+      if (!deadline.isOver) throw error
       return withSource(fail('timeout', `${nameOf(run)} did not answer in time.`), run)
     } finally {
-      timer.cancel()
       signal.throwIfAborted()
     }
   }

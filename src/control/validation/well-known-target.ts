@@ -1,15 +1,12 @@
 import { isIP } from 'node:net'
 
-import ipaddr from 'ipaddr.js'
-
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 
 /**
  * Where a validation fetch may go. The owner of the hostname picks the addresses and the redirects,
  * so this is a request that a stranger aims from inside our network (SSRF). Rules: names only, never
- * address literals; three ports; no address that only means something inside (link-local, where
- * clouds keep their metadata, multicast, unspecified); and what comes back is compared, never shown.
- * Private and loopback addresses stay allowed: an installation inside a company has them.
+ * address literals; three ports; addresses as in fetchable-address.ts alone; and what comes back is
+ * compared, never shown.
  */
 export interface WellKnownTarget {
   scheme: 'http' | 'https'
@@ -57,17 +54,6 @@ export function renderAuthority({
 }: Pick<WellKnownTarget, 'scheme' | 'host' | 'port'>): string {
   return port === SCHEME_PORTS[`${scheme}:`] ? host : `${host}:${port}`
 }
-
-/** Whether a hostname that may be validated can have this address. */
-export function isFetchableAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false
-  const parsed = ipaddr.process(address)
-  return !FORBIDDEN_RANGES.has(parsed.range()) && parsed.toString() !== METADATA_IPV6
-}
-
-const FORBIDDEN_RANGES = new Set(['unspecified', 'broadcast', 'multicast', 'linkLocal', 'reserved'])
-/** AWS keeps its metadata service here too, among the unique local addresses. */
-const METADATA_IPV6 = 'fd00:ec2::254'
 
 function isWebScheme(protocol: string): protocol is keyof typeof SCHEME_PORTS {
   return protocol in SCHEME_PORTS

@@ -8,12 +8,12 @@ import type { Duplex } from 'node:stream'
 
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
+import { TokenBucket } from '#lib/token-bucket.ts'
 
 import type { Connection, ProtocolServer } from '../connection.ts'
 import type { ExchangeListener, RawHeaders } from '../exchange.ts'
 import type { HttpLimits } from '../http-limits.ts'
 import { Sweeper, type Timed } from '../sweeper.ts'
-import { FloodGuard } from './flood-guard.ts'
 import { Http2Exchange } from './http2-exchange.ts'
 import { readHttp2RequestHead } from './http2-request-head.ts'
 import { createWebSocketKey } from './websocket-key.ts'
@@ -106,7 +106,11 @@ class Http2Connection implements Timed {
   readonly #session: ServerHttp2Session
   readonly #connection: Connection
   readonly #server: Http2Server
-  readonly #guard: FloodGuard
+  /**
+   * Bounds what it may make us do for nothing: PING and SETTINGS to acknowledge, streams opened only to
+   * be cancelled (CVE-2023-44487).
+   */
+  readonly #antics: TokenBucket
   #streams = 0
 
   constructor(session: ServerHttp2Session, connection: Connection, server: Http2Server) {
@@ -116,7 +120,7 @@ class Http2Connection implements Timed {
     const { limits } = server.deps
     const now = server.sweeper.now()
     const rates = { burst: limits.controlFrameBurst, perSecond: limits.controlFrameRate }
-    this.#guard = new FloodGuard(rates, now)
+    this.#antics = new TokenBucket(rates, now)
     this.deadline = now + limits.http2IdleMs
     server.sweeper.add(this)
     this.#listen()
@@ -179,7 +183,7 @@ class Http2Connection implements Timed {
   }
 
   #count(): void {
-    if (this.#session.destroyed || this.#guard.allow(this.#server.sweeper.now())) return
+    if (this.#session.destroyed || this.#antics.take(this.#server.sweeper.now())) return
     this.#server.deps.onFlood?.(this.#connection)
     this.#session.goaway(NGHTTP2_ENHANCE_YOUR_CALM)
     this.#session.destroy()

@@ -6,13 +6,14 @@ import { DirectoryError, type EdgeDirectory } from '#directory/directory.ts'
 import { TLS_ALPN_PATH, type WellKnownAnswer } from '#domain/binding.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
+import { renderPem } from '#lib/pem.ts'
 import type { Random } from '#lib/random.ts'
 import { SingleFlight } from '#lib/single-flight.ts'
 
 import type { BindingCache } from '../bindings.ts'
 import { makeChallengeCertificate } from './challenge-certificate.ts'
 import type { ClientHello } from './client-hello.ts'
-import { closeContext, pem } from './context.ts'
+import { closeContext } from './context.ts'
 
 export interface ChallengesOptions {
   directory: Pick<EdgeDirectory, 'findAnswer'>
@@ -120,7 +121,7 @@ export class Challenges {
     const { certificate, privateKey } = makeChallengeCertificate(answer, { now, random })
     return createSecureContext({
       ca: [],
-      cert: pem('CERTIFICATE', certificate),
+      cert: renderPem(certificate),
       key: privateKey,
       minVersion: 'TLSv1.2',
     })

@@ -6,6 +6,7 @@ import type { KeyAlgorithm } from '#domain/certificate.ts'
 import type { TlsVersion } from '#domain/tls-settings.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
+import { renderPem } from '#lib/pem.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
 import type { FreshChain } from '../sightings.ts'
@@ -172,8 +173,8 @@ function openChain(chain: BindingChain, sealer: Pick<Sealer, 'open'>): PemChain 
   const key = sealer.open(chain.sealedKey, chain.certificateId)
   return {
     keyAlgorithm: chain.keyAlgorithm,
-    cert: [chain.leaf, ...chain.intermediates].map((der) => pem('CERTIFICATE', der)).join(''),
-    key: pem('PRIVATE KEY', key),
+    cert: [chain.leaf, ...chain.intermediates].map((der) => renderPem(der)).join(''),
+    key: renderPem(key, 'PRIVATE KEY'),
   }
 }
 
@@ -223,10 +224,4 @@ function cipherList(binding: Binding): string {
 /** At most 32 bytes (OpenSSL). */
 function sessionIdContext({ hostname, hostnameId }: Binding): string {
   return createHash('sha256').update(`${hostnameId}\0${hostname}`).digest('hex').slice(0, 32)
-}
-
-export function pem(label: string, der: Uint8Array): string {
-  const text = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64')
-  const lines = text.match(/.{1,64}/g) ?? []
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }

@@ -20,6 +20,7 @@ import { ClientHelloReader, type ClientHello, type MalformedReason } from './cli
 import { addressOf, describeConnection, type Agreed } from './established.ts'
 import type { HandshakeMetrics, HandshakeResult } from './handshake-metrics.ts'
 import { renderPlainHttpAnswer } from './plain-http.ts'
+import { releaseControl } from './release-control.ts'
 
 /** What all handshakes of a listener share. */
 export interface HandshakeEnvironment {
@@ -224,7 +225,7 @@ export class Handshake implements Timed {
     this.#leave()
     tls.removeListener('error', this.#onTlsError)
     tls.removeListener('close', this.#onClose)
-    release(tls)
+    releaseControl(tls)
     this.#handOver(connection.tls.alpn === 'h2' ? http2 : http1, { tls, connection })
   }
 
@@ -286,21 +287,4 @@ function ignoreError(): void {}
 
 function alertFor(reason: MalformedReason): AlertName {
   return reason === 'sslv2' ? 'protocol_version' : 'decode_error'
-}
-
-/**
- * Does what `tls.Server` does once a handshake is done, and sockets made by hand lack. HTTP/2 waits
- * for ever while `secureConnecting` is set; and until the control is released, an error after the
- * handshake (a broken record) is swallowed. Even then Node only tells of it and leaves the socket
- * open: closing it is added here, so that no room has to know.
- */
-function release(tls: TLSSocket): void {
-  const socket = tls as TLSSocket & { secureConnecting: boolean; _releaseControl(): boolean }
-  socket.secureConnecting = false
-  socket._releaseControl()
-  socket.on('error', closeBroken)
-}
-
-function closeBroken(this: TLSSocket): void {
-  this.destroy()
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 
-import type { ListenAddress } from '#config'
+import type { ListenAddress } from '#config/config.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'

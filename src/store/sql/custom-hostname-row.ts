@@ -108,7 +108,10 @@ export function reverseLabels(hostname: string): string {
 function firstInstantOf(record: CustomHostname, status: SslStatus): number | null {
   const instants = record.chains.flatMap(({ certificate, issuance }) => [
     ...(certificate
-      ? [expiryWarningAt(certificate, issuance.state === 'uploaded'), certificate.notAfter]
+      ? [
+          expiryWarningAt(certificate, { isUploaded: issuance.state === 'uploaded' }),
+          certificate.notAfter,
+        ]
       : []),
     ...(issuance.state === 'deploying' ? [issuance.nextAt] : []),
   ])

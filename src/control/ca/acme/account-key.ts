@@ -1,7 +1,8 @@
-import { createHash, createHmac, sign, type KeyObject } from 'node:crypto'
+import { createHmac, sign } from 'node:crypto'
 
 import type { SecretStore } from '#store/store.ts'
 
+import { jwkOf, thumbprintOf, type Jwk } from '../jwk.ts'
 import { exportPrivateKey, generateLeafKey, importKeyPair } from '../keys.ts'
 
 /** The key of our account at one CA: ECDSA P-256, so that every signature is ES256 (RFC 7518). */
@@ -24,13 +25,6 @@ export interface JwsHeader {
   kid: string | undefined
 }
 
-interface Jwk {
-  crv: string
-  kty: string
-  x: string
-  y: string
-}
-
 /** What the CA gave out of band to tie our account to one that exists there (RFC 8555 section 7.3.4). */
 export interface ExternalAccount {
   kid: string
@@ -50,7 +44,7 @@ function readKey(pkcs8: Uint8Array): AccountKey {
   const jwk = jwkOf(publicKey)
   return {
     jwk,
-    thumbprint: createHash('sha256').update(JSON.stringify(jwk)).digest('base64url'),
+    thumbprint: thumbprintOf(jwk),
     signRequest(payload, { url, nonce, kid }) {
       const signer = kid === undefined ? { jwk } : { kid }
       return JSON.stringify(
@@ -81,15 +75,6 @@ function assemble(
   const body = payload === undefined ? '' : base64url(JSON.stringify(payload))
   const signature = signInput(Buffer.from(`${head}.${body}`)).toString('base64url')
   return { protected: head, payload: body, signature }
-}
-
-/** The members that a thumbprint needs, in its order (RFC 7638 section 3.2). */
-function jwkOf(publicKey: KeyObject): Jwk {
-  const { crv, kty, x, y } = publicKey.export({ format: 'jwk' })
-  if (crv !== 'P-256' || kty !== 'EC' || x === undefined || y === undefined) {
-    throw new TypeError(`Cannot use the account key: it must be of P-256: received ${kty} ${crv}`)
-  }
-  return { crv, kty, x, y }
 }
 
 function base64url(text: string): string {

@@ -3,6 +3,7 @@ import { createSecureContext, rootCertificates, type SecureContext } from 'node:
 import { Agent, errors, request } from 'undici'
 
 import type { Clock } from '#lib/clock.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import { IssuerError } from '../issuer.ts'
 
@@ -56,9 +57,32 @@ const MAX_CONNECTIONS = 16
 const USER_AGENT = 'Custos (ACME client)'
 
 export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
-  const { directoryUrl, roots, clock, timeoutMs } = options
+  const { directoryUrl, clock, timeoutMs } = options
   const { host, protocol } = new URL(directoryUrl)
-  const agent = new Agent({
+  const agent = createAgent(options)
+  let closing: Promise<void> | undefined
+  return {
+    async send(sent, signal) {
+      signal.throwIfAborted()
+      checkAddress(sent.url, protocol)
+      using deadline = startDeadline(timeoutMs, { clock, signal })
+      try {
+        return await exchange(sent, { agent, signal: deadline.signal })
+      } catch (cause) {
+        signal.throwIfAborted()
+        const reason = deadline.isOver
+          ? `no whole answer within ${timeoutMs / 1000} s`
+          : reasonOf(cause)
+        const message = `The CA at ${host} cannot be used now: ${reason}.`
+        throw new IssuerError('unavailable', message, { cause })
+      }
+    },
+    close: () => (closing ??= agent.destroy()),
+  }
+}
+
+function createAgent({ roots, timeoutMs }: AcmeHttpOptions): Agent {
+  return new Agent({
     allowH2: false,
     connections: MAX_CONNECTIONS,
     maxResponseSize: MAX_RESPONSE_BYTES,
@@ -68,47 +92,26 @@ export function createAcmeHttp(options: AcmeHttpOptions): AcmeHttp {
       ...(roots.length > 0 && { secureContext: trusting([...rootCertificates, ...roots]) }),
     },
   })
+}
 
-  const exchange = async (sent: AcmeRequest, signal: AbortSignal): Promise<AcmeResponse> => {
-    const { method, url, body, accept = 'application/json' } = sent
-    const type = body === undefined ? {} : { 'content-type': 'application/jose+json' }
-    const response = await request(url, {
-      dispatcher: agent,
-      method,
-      signal,
-      headers: { accept, 'user-agent': USER_AGENT, ...type },
-      ...(body !== undefined && { body }),
-    })
-    const headers = (name: string): string[] => [response.headers[name] ?? []].flat()
-    return {
-      status: response.statusCode,
-      body: Buffer.from(await response.body.arrayBuffer()),
-      header: (name) => headers(name)[0],
-      headers,
-    }
-  }
-
-  let closing: Promise<void> | undefined
+async function exchange(
+  { method, url, body, accept = 'application/json' }: AcmeRequest,
+  { agent, signal }: { agent: Agent; signal: AbortSignal },
+): Promise<AcmeResponse> {
+  const type = body === undefined ? {} : { 'content-type': 'application/jose+json' }
+  const response = await request(url, {
+    dispatcher: agent,
+    method,
+    signal,
+    headers: { accept, 'user-agent': USER_AGENT, ...type },
+    ...(body !== undefined && { body }),
+  })
+  const headers = (name: string): string[] => [response.headers[name] ?? []].flat()
   return {
-    async send(sent, signal) {
-      signal.throwIfAborted()
-      checkAddress(sent.url, protocol)
-      const deadline = new AbortController()
-      const timer = clock.after(timeoutMs, () => deadline.abort())
-      try {
-        return await exchange(sent, AbortSignal.any([signal, deadline.signal]))
-      } catch (cause) {
-        signal.throwIfAborted()
-        const reason = deadline.signal.aborted
-          ? `no whole answer within ${timeoutMs / 1000} s`
-          : reasonOf(cause)
-        const message = `The CA at ${host} cannot be used now: ${reason}.`
-        throw new IssuerError('unavailable', message, { cause })
-      } finally {
-        timer.cancel()
-      }
-    },
-    close: () => (closing ??= agent.destroy()),
+    status: response.statusCode,
+    body: Buffer.from(await response.body.arrayBuffer()),
+    header: (name) => headers(name)[0],
+    headers,
   }
 }
 

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 
 import type { Chain } from '#domain/certificate.ts'
+import { findPemBlocks } from '#lib/pem.ts'
 
 import { IssuerError } from '../issuer.ts'
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g
 /** Longer ones are refused by who describes the chain; this bounds the work until then. */
 const MAX_CERTIFICATES = 20
 
@@ -15,7 +15,8 @@ const MAX_CERTIFICATES = 20
  * @throws {IssuerError} `rejected` where there is none, or one cannot be read
  */
 export function parsePemChain(pem: string): Chain {
-  const found = [...pem.matchAll(CERTIFICATE)].map(([, base64 = '']) => parse(base64))
+  const blocks = findPemBlocks(pem).filter(({ label }) => label === 'CERTIFICATE')
+  const found = blocks.map(({ base64 }) => parse(base64))
   const [leaf, ...above] = found
   if (!leaf || found.length > MAX_CERTIFICATES) {
     const message = `The CA sent a chain of ${found.length} certificates.`

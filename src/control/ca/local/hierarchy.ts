@@ -1,12 +1,13 @@
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
-import { createHash, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '#domain/certificate.ts'
+import { renderPem } from '#lib/pem.ts'
 import type { Random } from '#lib/random.ts'
 import type { SecretStore } from '#store/store.ts'
 
+import { jwkOf, thumbprintOf } from '../jwk.ts'
 import {
   exportPrivateKey,
   generateLeafKey,
@@ -75,10 +76,6 @@ export function renderRoots(hierarchy: Hierarchy): string {
   return KEY_ALGORITHMS.map((algorithm) => renderPem(hierarchy.roots[algorithm])).join('')
 }
 
-export function renderPem(der: Uint8Array): string {
-  return `${new x509.X509Certificate(Buffer.from(der)).toString('pem')}\n`
-}
-
 async function makeHierarchy(options: HierarchyOptions): Promise<StoredHierarchy> {
   const label = Buffer.from(options.random.bytes(4)).toString('hex')
   const [ecdsa, rsa, account] = await Promise.all([
@@ -90,7 +87,7 @@ async function makeHierarchy(options: HierarchyOptions): Promise<StoredHierarchy
     version: 1,
     ecdsa,
     rsa,
-    accountThumbprint: thumbprint(account.publicKey),
+    accountThumbprint: thumbprintOf(jwkOf(account.publicKey)),
     orderSecret: base64(options.random.bytes(32)),
   }
 }
@@ -145,12 +142,6 @@ function parseIntermediate({ intermediate }: StoredPair): Authority {
     new x509.X509Certificate(fromBase64(intermediate.certificate)),
     toSigningKey(privateKey),
   )
-}
-
-/** RFC 7638: SHA-256 over the required members of the key in lexicographic order. */
-function thumbprint(publicKey: KeyObject): string {
-  const { crv, kty, x, y } = publicKey.export({ format: 'jwk' })
-  return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
 }
 
 function base64(bytes: Uint8Array): string {

@@ -8,7 +8,6 @@ import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { SecretStore } from '#store/store.ts'
 
-import type { ChallengeFinding } from '../../lifecycle/inspector.ts'
 import { namesOf } from '../certificate-names.ts'
 import type { Csr } from '../csr.ts'
 import { IssuerError, type Issuer, type OrderProgress, type OrderRequest } from '../issuer.ts'
@@ -36,8 +35,7 @@ export interface LocalIssuer extends Issuer {
 export interface LocalIssuerOptions {
   /** Where the hierarchy is kept; made at the first start. */
   secrets: SecretStore
-  /** Looks at a challenge as a CA does. Rejects only when the signal aborts. */
-  inspectChallenge: (challenge: OrderChallenge, signal: AbortSignal) => Promise<ChallengeFinding>
+  inspectChallenge: InspectChallenge
   clock: Clock
   random: Random
   /** From `notBefore` to `notAfter`, in milliseconds. @default 365 days */
@@ -47,6 +45,12 @@ export interface LocalIssuerOptions {
   /** How long a customer may take, in milliseconds. @default 7 days */
   orderLifetimeMs?: number
 }
+
+/** Looks at a challenge as a CA does. Rejects only when the signal aborts. */
+export type InspectChallenge = (
+  challenge: OrderChallenge,
+  signal: AbortSignal,
+) => Promise<{ isReady: true } | { isReady: false; problem: string }>
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS

@@ -1,7 +1,7 @@
 import type { Cell, MetricFamily, Metrics } from '#lib/metrics.ts'
 
+import { TYPE, type Rcode } from '../wire.ts'
 import type { Transport } from './lookups.ts'
-import { TYPE, type Rcode } from './wire.ts'
 
 /** Types that are counted by name; a scan of all 65,536 must not make as many series. */
 const TYPE_NAMES: ReadonlyMap<number, string> = new Map(

@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache'
 
 import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
+import { TokenBucket, type TokenRate } from '#lib/token-bucket.ts'
 
 import type { DcvRecords } from './dcv-records.ts'
-import { TokenBucket, type Rate } from './token-bucket.ts'
 
 export type Transport = 'udp' | 'tcp'
 
@@ -15,7 +15,7 @@ export interface LookupsOptions {
   records: DcvRecords
   clock: Clock
   /** Of reads for names that were not found before, by UDP and by TCP. @default 500 a second each */
-  coldRate?: Rate
+  coldRate?: TokenRate
   /** Reads under way. @default 64 */
   maxRunning?: number
   /** How long a read may take, in milliseconds. @default 2000 */

@@ -1,4 +1,4 @@
-import { FLAG, HEADER_BYTES, TYPE } from './wire.ts'
+import { FLAG, HEADER_BYTES, TYPE } from '../wire.ts'
 import { readName, skipName, type WireName } from './wire-name.ts'
 
 /**

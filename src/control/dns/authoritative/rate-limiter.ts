@@ -1,14 +1,14 @@
 import { LRUCache } from 'lru-cache'
 
 import type { Clock } from '#lib/clock.ts'
+import { TokenBucket, type TokenRate } from '#lib/token-bucket.ts'
 
 import { prefixOf } from './source-prefix.ts'
-import { TokenBucket, type Rate } from './token-bucket.ts'
 
 export interface RateLimiterOptions {
   clock: Pick<Clock, 'now'>
   /** Of answers to one prefix. @default 200 a second, 400 at once */
-  rate?: Rate
+  rate?: TokenRate
   /** Every so manieth answer that is held back goes out cut. @default 2 */
   slip?: number
   /** Prefixes that are remembered; the one that was quiet longest is forgotten. @default 65536 */
@@ -30,7 +30,7 @@ interface Source {
 export class RateLimiter {
   readonly #sources: LRUCache<string, Source>
   readonly #clock: Pick<Clock, 'now'>
-  readonly #rate: Rate
+  readonly #rate: TokenRate
   readonly #slip: number
 
   constructor(options: RateLimiterOptions) {

@@ -2,12 +2,12 @@ import { normaliseServerName } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 
+import { CLASS_IN, isMetaType, TYPE } from '../wire.ts'
 import type { DnsMetrics } from './dns-metrics.ts'
 import type { Found, Lookups, Transport } from './lookups.ts'
 import type { ReadableQuery } from './query.ts'
 import { encodeBody, type OwnedRecord, type Response } from './response.ts'
 import { SHORT_TTL_S, type FixedName, type ServedZone } from './served-zone.ts'
-import { CLASS_IN, isMetaType, TYPE } from './wire.ts'
 
 export interface ResponderOptions {
   zone: ServedZone

@@ -1,7 +1,7 @@
 import packet, { type Answer } from 'dns-packet'
 
+import { FLAG, HEADER_BYTES, RCODE, TYPE, type Rcode } from '../wire.ts'
 import type { Query, ReadableQuery } from './query.ts'
-import { FLAG, HEADER_BYTES, RCODE, TYPE, type Rcode } from './wire.ts'
 
 /** Fits into one packet on every path (RFC 9715), so no fragment can be forged into it. */
 export const MAX_UDP_BYTES = 1_232
@@ -45,7 +45,7 @@ export function udpLimitOf(query: Query): number {
 
 /** What does not fit goes without its additional records, or else without any, marked as cut. */
 export function renderResponse(query: Query, response: Response, options: RenderOptions): Buffer {
-  if (query.problem !== undefined) return renderHead(query, response, [0, 0, 0, 0])
+  if (query.problem !== undefined) return renderHead(query, response, { counts: [0, 0, 0, 0] })
   const whole = assemble(query, response, options)
   if (whole.length <= options.maxBytes) return whole
   const lean = assemble(query, { ...response, additional: [] }, options)
@@ -55,7 +55,8 @@ export function renderResponse(query: Query, response: Response, options: Render
 /** "Ask again by TCP." */
 export function renderTruncated(query: ReadableQuery, response: Response): Buffer {
   const opt = renderOpt(query, response)
-  const head = renderHead(query, response, [1, 0, 0, opt.length > 0 ? 1 : 0], FLAG.truncated)
+  const counts: Counts = [1, 0, 0, opt.length > 0 ? 1 : 0]
+  const head = renderHead(query, response, { counts, flags: FLAG.truncated })
   return Buffer.concat([head, query.question.bytes, opt])
 }
 
@@ -65,7 +66,8 @@ function assemble(query: ReadableQuery, response: Response, { zoneBytes }: Rende
   const zoneAt = HEADER_BYTES + name.length - zoneBytes
   const opt = renderOpt(query, response)
   const extra = additional.length + (opt.length > 0 ? 1 : 0)
-  const head = renderHead(query, response, [1, answers.length, authority.length, extra])
+  const counts: Counts = [1, answers.length, authority.length, extra]
+  const head = renderHead(query, response, { counts })
   const records = [...answers, ...authority, ...additional].flatMap(({ owner, body }) => [
     renderOwner(owner, zoneAt),
     body,
@@ -73,17 +75,19 @@ function assemble(query: ReadableQuery, response: Response, { zoneBytes }: Rende
   return Buffer.concat([head, bytes, ...records, opt])
 }
 
+/** Of the sections, in their order: questions, answers, authority, additional. */
+type Counts = readonly [number, number, number, number]
+
 function renderHead(
   { header }: Query,
   { rcode, isAuthoritative = false }: Response,
-  counts: readonly [number, number, number, number],
-  extraFlags = 0,
+  { counts, flags = 0 }: { counts: Counts; flags?: number },
 ): Buffer {
   const head = Buffer.alloc(HEADER_BYTES)
   const kept = header.flags & (FLAG.opcode | FLAG.recursionDesired)
   const authoritative = isAuthoritative ? FLAG.authoritative : 0
   head.writeUInt16BE(header.id, 0)
-  head.writeUInt16BE(FLAG.response | kept | authoritative | extraFlags | (RCODE[rcode] & 0x0f), 2)
+  head.writeUInt16BE(FLAG.response | kept | authoritative | flags | (RCODE[rcode] & 0x0f), 2)
   counts.forEach((count, index) => head.writeUInt16BE(count, 4 + 2 * index))
   return head
 }

@@ -1,7 +1,7 @@
 import type { NameServer } from '#domain/name-server.ts'
 
+import { TYPE } from '../wire.ts'
 import { encodeBody, type OwnedRecord } from './response.ts'
-import { TYPE } from './wire.ts'
 import { encodeLabels } from './wire-name.ts'
 
 /** For what only a change of settings changes. */

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 
 import type { Clock, Timer } from '#lib/clock.ts'
 
+import { HEADER_BYTES } from '../wire.ts'
 import type { Handler } from './handler.ts'
-import { HEADER_BYTES } from './wire.ts'
 
 export interface TcpConnectionOptions {
   socket: Socket

@@ -80,7 +80,7 @@ class SqliteConnection implements DatabaseConnection {
     }
   }
 
-  // eslint-disable-next-line require-yield -- Kysely's face; nothing here streams
+  // oxlint-disable-next-line require-yield -- Kysely's face; nothing here streams
   async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
     throw new Error('Cannot stream: read in pages, so that no snapshot stays open')
   }

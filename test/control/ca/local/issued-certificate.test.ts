@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { importKeyPair } from '#control/ca/keys.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
-import { renderPem } from '#control/ca/local/hierarchy.ts'
 import { KEY_ALGORITHMS } from '#domain/certificate.ts'
+import { renderPem } from '#lib/pem.ts'
 import { openssl } from '#test/openssl-command.ts'
 import { APP, makeCsr, reservedName, startTestCa, type TestCa } from '#test/test-ca.ts'
 
@@ -32,7 +32,7 @@ describe('what the built-in CA issues', () => {
       const files = {
         'ca.pem': issuer.exportRoots(),
         'leaf.pem': renderPem(chain.leaf),
-        'rest.pem': chain.intermediates.map(renderPem).join(''),
+        'rest.pem': chain.intermediates.map((der) => renderPem(der)).join(''),
       }
       const args = [
         'verify',
@@ -85,7 +85,7 @@ describe('what the built-in CA issues', () => {
     expect(text).toMatch(/Extended Key Usage: \s+TLS Web Server Authentication\n/)
     expect(text).toMatch(/Subject Alternative Name: \n\s+DNS:app\.localhost\n/)
     expect(text).toMatch(/Subject Key Identifier: \n/)
-    const [intermediate = ''] = chain.intermediates.map(renderPem)
+    const [intermediate = ''] = chain.intermediates.map((der) => renderPem(der))
     const upper = await openssl(['x509', '-in', 'ca.pem', '-noout', '-text'], {
       'ca.pem': intermediate,
     })
@@ -106,7 +106,7 @@ describe('what the built-in CA issues', () => {
     const files = {
       'ca.pem': issuer.exportRoots(),
       'leaf.pem': renderPem(chain.leaf),
-      'rest.pem': chain.intermediates.map(renderPem).join(''),
+      'rest.pem': chain.intermediates.map((der) => renderPem(der)).join(''),
     }
     const args = [
       'verify',
@@ -176,7 +176,9 @@ describe('what the built-in CA issues', () => {
       KEY_ALGORITHMS.map((algorithm) => ca.issue(issuer, { keyAlgorithm: algorithm })),
     )
     const tls = createServer({
-      cert: chains.map(({ chain }) => [chain.leaf, ...chain.intermediates].map(renderPem).join('')),
+      cert: chains.map(({ chain }) =>
+        [chain.leaf, ...chain.intermediates].map((der) => renderPem(der)).join(''),
+      ),
       key: chains.map(({ privateKey }) =>
         importKeyPair(privateKey).privateKey.export({ type: 'pkcs8', format: 'pem' }),
       ),

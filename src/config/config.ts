@@ -10,35 +10,32 @@ import {
   parseList,
   parseNameServer,
   parseOneOf,
-  parsePemCertificates,
   parsePrefix,
   parseRootServers,
   parseSecretKeys,
   parseServiceUrl,
   parseSwitch,
-  readNamedFile,
 } from '#lib/setting-forms.ts'
 import { takeItems } from '#lib/setting-items.ts'
 import { readSettingsFile } from '#lib/settings-file.ts'
 import {
-  describeSettings,
   SettingsReader,
   unknownPaths,
   unknownVariables,
-  type SettingDescription,
   type SettingMistake,
-  type SettingsTable,
 } from '#lib/settings.ts'
 
-import { CA_LIST, CA_SETTINGS, readCas, type CaConfig } from './config-cas.ts'
+import type { CaConfig } from './ca.ts'
+import { CA_LIST } from './ca-list.ts'
+import { readCas } from './cas.ts'
 import {
-  DNS_SERVER_SETTINGS,
   incompleteDnsServer,
   readDnsServerConfig,
   unreachableNameServers,
   type DnsServerConfig,
-} from './config-dns-server.ts'
-import { parseOperatorHostname, parseOperatorOrigin } from './config-forms.ts'
+} from './dns-server.ts'
+import { parseOperatorHostname, parseOperatorOrigin, readRoots, type ReadFile } from './forms.ts'
+import { NAMING, SETTINGS } from './settings.ts'
 
 /** Everything that can be set, read once at start and frozen. Hosts and ports are parsed. */
 export interface Config {
@@ -122,55 +119,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** All settings of this version with their defaults: what is read, and what the README's table says. */
-export const SETTINGS = {
-  CUSTOS_CONFIG: { unset: 'none', meaning: 'YAML file with these settings; environment wins' },
-  CUSTOS_DATA_DIR: { default: './data', meaning: 'Databases, local CA root, token, secret key' },
-  CUSTOS_EDGE_HTTPS: { default: '0.0.0.0:8443', meaning: 'Where the edge accepts TLS' },
-  CUSTOS_EDGE_HTTP: { default: '0.0.0.0:8080', meaning: 'Where the edge accepts plain HTTP' },
-  CUSTOS_EDGE_ADMIN: { unset: 'off', meaning: 'Health and metrics of an edge-only process' },
-  CUSTOS_EDGE_ACCESS_LOG: { default: 'false', meaning: 'One JSON line a request on stdout' },
-  CUSTOS_EDGE_DEFAULT_HOSTNAME: {
-    unset: 'refuse',
-    meaning: 'Served where SNI is missing or unknown',
-  },
-  CUSTOS_EDGE_CACHE_BYTES: { default: '256MiB', meaning: 'Hot bindings and contexts, a worker' },
-  CUSTOS_EDGE_PUBLIC_HTTPS_PORT: { unset: 'as listened on', meaning: 'Port that redirects name' },
-  CUSTOS_EDGE_DRAIN: { default: '30s', meaning: 'How long a stopping edge waits for requests' },
-  CUSTOS_EDGE_PREFIXES: { unset: 'none', meaning: 'CIDR,… public addresses of the edges' },
-  CUSTOS_ORIGIN_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for origins' },
-  CUSTOS_WORKERS: { unset: 'CPU cores', meaning: 'Edge worker processes' },
-  CUSTOS_CONTROL: { default: '127.0.0.1:8787', meaning: 'Where API and dashboard listen' },
-  CUSTOS_DATABASE_URL: { unset: 'SQLite', meaning: 'The store (this version: SQLite only)' },
-  CUSTOS_REDIS_URL: { unset: 'SQLite', meaning: 'The directory: redis://… or rediss://…' },
-  CUSTOS_API_TOKEN: { unset: 'made once', meaning: 'Bootstrap admin token' },
-  CUSTOS_SECRET_KEY: {
-    unset: 'made once',
-    meaning: '32 bytes in base64 that seal private keys; several: first seals, all open',
-  },
-  CUSTOS_ZONE: { default: 'default', meaning: 'Name of the first zone' },
-  CUSTOS_FALLBACK_ORIGIN: { unset: 'none', meaning: 'Fallback origin of the first zone' },
-  CUSTOS_CNAME_TARGET: { unset: 'none', meaning: 'CNAME target of the first zone' },
-  ...CA_SETTINGS,
-  CUSTOS_DNS_SERVERS: { unset: "the system's", meaning: 'Recursive servers, ip:port,…' },
-  CUSTOS_DNS_ROOTS: {
-    unset: 'ask recursive',
-    meaning: 'Root servers that look-ups begin at, ip:port,… or iana (those of the Internet)',
-  },
-  CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
-  CUSTOS_VALIDATION_TLS_PORT: { default: '443', meaning: 'Port of TLS validation (tls-alpn-01)' },
-  ...DNS_SERVER_SETTINGS,
-  CUSTOS_CUSTOM_CERTIFICATE_ROOTS: {
-    unset: 'public',
-    meaning: 'PEM file: more roots trusted for uploaded certificates',
-  },
-  CUSTOS_ALLOW_RESERVED_TLDS: { default: 'false', meaning: 'Permit .test, .localhost and so on' },
-  CUSTOS_REVOKE_ON_REMOVAL: { default: 'false', meaning: 'Revoke what a removed hostname had' },
-  CUSTOS_LOG_LEVEL: { default: 'info', meaning: 'error, warn, info, debug or silent' },
-} as const satisfies SettingsTable
-
-const GROUPS = ['EDGE', 'ACME', 'DNS', 'LOCAL_CA']
-const NAMING = { prefix: 'CUSTOS_', groups: GROUPS, fileVariable: 'CUSTOS_CONFIG' }
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const satisfies LogLevel[]
 const WORKERS = { min: 1, max: 1024 }
 const PORT = { min: 1, max: 65_535 }
@@ -181,14 +129,10 @@ const DIRECTORIES = {
   later: ['redis+sentinel', 'rediss+sentinel', 'redis+cluster', 'rediss+cluster'],
 }
 
-/** All settings of this version, for people. */
-export const listSettings = (): SettingDescription[] => describeSettings(SETTINGS, NAMING)
-
 export interface LoadConfigOptions {
   /** The environment. */
   env: Readonly<Record<string, string | undefined>>
-  /** @throws when there is no such file */
-  readFile: (path: string) => string
+  readFile: ReadFile
   /** Processor cores: the default number of workers. */
   cores: number
 }
@@ -254,9 +198,8 @@ function readConfig(
     allowReservedTlds: of.value('CUSTOS_ALLOW_RESERVED_TLDS', parseSwitch),
     revokeOnRemoval: of.value('CUSTOS_REVOKE_ON_REMOVAL', parseSwitch),
     customCertificateRoots:
-      of.optional('CUSTOS_CUSTOM_CERTIFICATE_ROOTS', (path) =>
-        parsePemCertificates(readNamedFile(path, options.readFile)),
-      ) ?? [],
+      of.optional('CUSTOS_CUSTOM_CERTIFICATE_ROOTS', (path) => readRoots(path, options.readFile)) ??
+      [],
     logLevel: of.value('CUSTOS_LOG_LEVEL', (text) => parseOneOf(text, LOG_LEVELS)),
     edge: readEdgeConfig(of, options),
   }
@@ -274,10 +217,7 @@ function readEdgeConfig(
       parseInteger(text, PORT),
     ),
     drainMs: of.value('CUSTOS_EDGE_DRAIN', (text) => parseDuration(text, { max: '24h' })),
-    originRoots:
-      of.optional('CUSTOS_ORIGIN_ROOTS', (path) =>
-        parsePemCertificates(readNamedFile(path, readFile)),
-      ) ?? [],
+    originRoots: of.optional('CUSTOS_ORIGIN_ROOTS', (path) => readRoots(path, readFile)) ?? [],
   }
 }
 

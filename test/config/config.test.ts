@@ -5,7 +5,8 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { SETTINGS, type Config } from '#config'
+import type { Config } from '#config/config.ts'
+import { SETTINGS } from '#config/settings.ts'
 import { loadWith, loadWithFile, mistakesOf } from '#test/load-config.ts'
 
 const SECRET = Buffer.alloc(32, 's').toString('base64')

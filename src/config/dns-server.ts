@@ -1,14 +1,10 @@
-import {
-  defaultNameServer,
-  isInZone,
-  parseNameServers,
-  type NameServer,
-} from '#domain/name-server.ts'
+import { isWithin } from '#domain/hostname.ts'
+import { defaultNameServer, parseNameServers, type NameServer } from '#domain/name-server.ts'
 import { parseIpListenAddress, type ListenAddress } from '#lib/listen-address.ts'
 import { parseList } from '#lib/setting-forms.ts'
 import type { SettingMistake, SettingsReader, SettingsTable } from '#lib/settings.ts'
 
-import { inForm, parseOperatorHostname } from './config-forms.ts'
+import { inForm, parseOperatorHostname } from './forms.ts'
 
 /** The built-in authoritative server of the DCV zone. */
 export interface DnsServerConfig {
@@ -59,7 +55,7 @@ export function incompleteDnsServer(
     return [{ name: 'CUSTOS_DCV_ZONE', message: 'must be set when CUSTOS_DNS_LISTEN is' }]
   }
   return (dns?.nameServers ?? [])
-    .filter(({ name, addresses }) => addresses.length > 0 && !isInZone(name, dns?.zone ?? ''))
+    .filter(({ name, addresses }) => addresses.length > 0 && !isWithin(name, dns?.zone ?? ''))
     .map(({ name }) => ({
       name: of.nameOf('CUSTOS_DNS_NS'),
       message: `must give addresses only to names in ${dns?.zone}: gives some to ${name}`,
@@ -69,7 +65,7 @@ export function incompleteDnsServer(
 /** A name server in the zone that has no address there: who checks the delegation calls it lame. */
 export function unreachableNameServers(dns: DnsServerConfig | undefined): SettingMistake[] {
   return (dns?.nameServers ?? [])
-    .filter(({ name, addresses }) => addresses.length === 0 && isInZone(name, dns?.zone ?? ''))
+    .filter(({ name, addresses }) => addresses.length === 0 && isWithin(name, dns?.zone ?? ''))
     .map(({ name }) => ({
       name: 'CUSTOS_DNS_NS',
       message: `should give the public addresses of ${name}, which lies in the zone itself`,

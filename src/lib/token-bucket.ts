@@ -1,16 +1,20 @@
-export interface Rate {
+export interface TokenRate {
+  /** In the long run. */
   perSecond: number
   /** How many may come at once after a quiet time. */
   burst: number
 }
 
-/** Lets a rate through, in steps of one. */
+/**
+ * Lets a rate through, in steps of one, without a timer. It lives as long as its owner; what must
+ * outlive a restart is counted by `domain/rate-limit.ts`.
+ */
 export class TokenBucket {
-  readonly #rate: Rate
+  readonly #rate: TokenRate
   #tokens: number
   #at: number
 
-  constructor(rate: Rate, now: number) {
+  constructor(rate: TokenRate, now: number) {
     this.#rate = rate
     this.#tokens = rate.burst
     this.#at = now

@@ -1,0 +1,46 @@
+import type { Clock } from './clock.ts'
+
+export interface DeadlineOptions {
+  clock: Pick<Clock, 'after'>
+  /** Whoever waits for the work, and may give it up before. @default nobody */
+  signal?: AbortSignal
+  /** What the work is aborted with once the time is over. @default a `TimeoutError` */
+  reason?: Error
+}
+
+/**
+ * The time within which work must be done. Whoever starts one disposes of it (`using`) when the work
+ * is done: what still runs under its signal is given up then.
+ */
+export interface Deadline extends Disposable {
+  /** For the work: aborts when the time is over, or when the outer signal aborts. */
+  readonly signal: AbortSignal
+  /** Whether the time is over; false where the work was given up before. */
+  readonly isOver: boolean
+}
+
+export function startDeadline(
+  ms: number,
+  {
+    clock,
+    signal,
+    reason = new DOMException(`not done within ${ms} ms`, 'TimeoutError'),
+  }: DeadlineOptions,
+): Deadline {
+  const own = new AbortController()
+  let isOver = false
+  const timer = clock.after(ms, () => {
+    isOver = true
+    own.abort(reason)
+  })
+  return {
+    signal: signal ? AbortSignal.any([signal, own.signal]) : own.signal,
+    get isOver() {
+      return isOver
+    },
+    [Symbol.dispose]() {
+      timer.cancel()
+      own.abort()
+    },
+  }
+}
