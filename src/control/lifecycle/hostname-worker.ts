@@ -5,10 +5,10 @@ import { HELD } from '#domain/hold.ts'
 import type { OwnershipEvent } from '#domain/ownership.ts'
 import type { HostnameChange } from '#store/store.ts'
 
-import { applyOutcome, applyOwnership } from './apply.ts'
+import { applyOutcome, applyOwnership, isStillWanted } from './apply.ts'
 import type { Deployments } from './deployments.ts'
 import { isHeld } from './holds.ts'
-import { takeStep } from './issuance-steps.ts'
+import { dropOutcome, takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
 import { isRunOut } from './retirement.ts'
 import { listOthers, moveRivals, rivalTargetsOf } from './rivals.ts'
@@ -64,11 +64,16 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     if (!record || !chain || due === undefined || due > options.clock.now()) return
     if (signal.aborted || !mayBeIssued(record)) return
     if (chain.issuance.state === 'ordered') await job.known()
-    const outcome = await takeStep({ record, chain, signal }, options)
+    const step = { record, chain, signal }
+    const outcome = await takeStep(step, options)
     if (!outcome) return
-    const after = await write(job, (current) =>
-      applyOutcome(current, { keyAlgorithm: algorithm, outcome, now: options.clock.now() }),
-    )
+    let isOvertaken = false
+    const after = await write(job, (current) => {
+      isOvertaken = !isStillWanted(step, current)
+      if (isOvertaken) return undefined
+      return applyOutcome(current, { keyAlgorithm: algorithm, outcome, now: options.clock.now() })
+    })
+    if (isOvertaken) await dropOutcome(outcome, step, options)
     const isNotReady = outcome.kind === 'event' && outcome.event.type === 'not-ready'
     if (after && isNotReady && isRunOut(after, options.clock.now())) await retireIfGone(after, job)
   }
