@@ -23,6 +23,11 @@ export interface HostnameWorkerOptions extends StepDependencies, WriteDependenci
   defaultCnameTarget: string | undefined
 }
 
+/**
+ * So late in its time a hostname is not looked at any more: the look might not end in it, and nothing
+ * would be written. It is claimed anew with a time of its own.
+ */
+const BEGIN_LOOKS_MS = 1_500
 /** How long the first look at a new name waits for the edges to know it. */
 const FIRST_DEPLOYMENT_MS = 3_000
 
@@ -34,10 +39,13 @@ const FIRST_DEPLOYMENT_MS = 3_000
 export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
   return {
     async work(id, { signal, opened }) {
+      const startedAt = options.clock.now()
       for (;;) {
         const record = await options.store.hostnames.find(id)
         if (!record || signal.aborted || !isDue(record, options.clock.now())) return
-        const job: Job = { id, signal, options, known: once(() => untilKnown(record, options)) }
+        const known = once(() => untilKnown(record, options))
+        const job: Job = { id, signal, options, known, startedAt }
+        if (isLate(job)) return
         if (await isHeld(record, options.store)) return void (await block(job))
         const chains = KEY_ALGORITHMS.map((algorithm) => workOnChain(job, algorithm, opened))
         await allSettled([workOnOwnership(job), ...chains])
@@ -52,6 +60,12 @@ interface Job {
   options: HostnameWorkerOptions
   /** Resolves once the edges know the name, so that they can answer for it. */
   known: () => Promise<void>
+  startedAt: number
+}
+
+/** Whether too little of the job's time is left for a look at the customer's side. */
+function isLate({ startedAt, options }: Job): boolean {
+  return options.clock.now() - startedAt > BEGIN_LOOKS_MS
 }
 
 async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void): Promise<void> {
@@ -63,9 +77,16 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     if (algorithm === 'ecdsa' && chain?.issuance.state !== 'scheduled') opened()
     if (!record || !chain || due === undefined || due > options.clock.now()) return
     if (signal.aborted || !mayBeIssued(record)) return
-    if (chain.issuance.state === 'ordered') await job.known()
+    const isLook = chain.issuance.state === 'ordered'
+    if (isLook && isLate(job)) return
+    if (isLook) await job.known()
     const step = { record, chain, signal }
-    const outcome = await takeStep(step, options)
+    // Beside the step: one after the other would take longer than a hostname may be worked on.
+    const isLeaving = isLook && isRunOut(record, options.clock.now())
+    const [outcome, finding] = await Promise.all([
+      takeStep(step, options),
+      isLeaving ? inspectOwnership(record, job) : undefined,
+    ])
     if (!outcome) return
     let isOvertaken = false
     const after = await write(job, (current) => {
@@ -75,13 +96,12 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     })
     if (isOvertaken) await dropOutcome(outcome, step, options)
     const isNotReady = outcome.kind === 'event' && outcome.event.type === 'not-ready'
-    if (after && isNotReady && isRunOut(after, options.clock.now())) await retireIfGone(after, job)
+    if (after && isNotReady && finding) await retireIfGone(finding, job)
   }
 }
 
 /** Its last certificate is over: a name that does not lead here any more has moved. */
-async function retireIfGone(record: CustomHostname, job: Job): Promise<void> {
-  const finding = await inspectOwnership(record, job)
+async function retireIfGone(finding: OwnershipEvent, job: Job): Promise<void> {
   if (finding.type !== 'not-proved' || job.signal.aborted) return
   const [reason = 'The hostname does not lead here any more.'] = finding.errors
   await write(job, (current) =>

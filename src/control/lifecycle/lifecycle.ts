@@ -46,7 +46,8 @@ export interface LifecycleOptions {
 const LEASE_MS = 20_000
 /**
  * Work stops before its lease ends, so that no record has two workers; what is still due is claimed
- * anew. Longer than any single step: the slowest waits 3 s for the edges and 10 s for a fetch.
+ * anew. Longer than any single step: the slowest waits 3 s for the edges and 11 s for the customer's
+ * servers, and begins within the first 1.5 s (`BEGIN_LOOKS_MS`).
  */
 const WORK_MS = 16_000
 const BEGIN_BUDGET_MS = 1_500

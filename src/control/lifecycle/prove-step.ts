@@ -16,6 +16,11 @@ import {
 
 /** For one look at one challenge: what takes longer is looked at again soon. */
 const LOOK_MS = 6_000
+/**
+ * For all looks of one step: the customer's servers must not be able to make it longer than a hostname
+ * may be worked on, because then nothing of it is written and its back-off never grows.
+ */
+const LOOKS_MS = 10_000
 
 /**
  * Plays the CA before the CA is asked: looks whether CAA permits it and whether it would see one of the
@@ -30,10 +35,8 @@ export async function prove(
   const { order } = issuance
   if (order.expiresAt <= deps.clock.now()) return event({ type: 'order-expired' })
   await deps.putAnswers(step.record)
-  const forbidden = await findProhibition(issuance, context, deps)
-  if (forbidden) return forbidden
-  const found = await chooseChallenges(order.challenges, step, deps)
-  if ('problem' in found) return event({ type: 'not-ready', problem: found.problem })
+  const found = await lookAtAll(issuance, context, deps)
+  if ('kind' in found) return found
   const { hostname } = step.record
   const priority = priorityOf(step)
   const grant = await deps.budget.mayValidate({ ca: order.ca, hostname, priority })
@@ -59,20 +62,52 @@ export async function confirm(
   return event({ type: 'failed', problem, retryAt })
 }
 
-async function findProhibition(
-  { order, attempts }: StateOf<'ordered'>,
+interface Looks extends Step {
+  /** Ends when the time of all looks together is over; `signal` ends the step. */
+  hurry: AbortSignal
+}
+
+/** @returns the challenges to be begun, or why there are none */
+async function lookAtAll(
+  issuance: StateOf<'ordered'>,
   { step, issuer }: { step: Step; issuer: Issuer },
   deps: StepDependencies,
+): Promise<{ challenges: OrderChallenge[] } | StepOutcome> {
+  const patience = new AbortController()
+  const timer = deps.clock.after(LOOKS_MS, () => patience.abort())
+  const looks = { ...step, hurry: AbortSignal.any([step.signal, patience.signal]) }
+  try {
+    const forbidden = await findProhibition(issuance, { looks, issuer }, deps)
+    if (forbidden) return forbidden
+    const found = await chooseChallenges(issuance.order.challenges, looks, deps)
+    return 'problem' in found ? event({ type: 'not-ready', problem: found.problem }) : found
+  } catch (error) {
+    step.signal.throwIfAborted()
+    if (!patience.signal.aborted) throw error
+    return event({ type: 'not-ready', problem: lateSentence(step.record.hostname) })
+  } finally {
+    timer.cancel()
+  }
+}
+
+function lateSentence(name: string): string {
+  return `${name} did not answer in time.`
+}
+
+async function findProhibition(
+  { order, attempts }: StateOf<'ordered'>,
+  { looks, issuer }: { looks: Looks; issuer: Issuer },
+  deps: StepDependencies,
 ): Promise<StepOutcome | undefined> {
-  const { record, signal } = step
+  const { record, signal, hurry } = looks
   const caaIdentities = await issuer.listCaaIdentities(signal)
   const wildcard = record.ssl?.wildcard ?? false
   const question = { hostname: record.hostname, wildcard, caaIdentities }
-  const permission = await deps.inspector.inspectPermission(question, signal)
+  const permission = await deps.inspector.inspectPermission(question, hurry)
   if (permission.isPermitted) return undefined
   const { problem, reason } = permission
   // The records may permit another CA: it is asked next.
-  if (reason === 'caa' && hasAlternative(order.ca, step, deps)) {
+  if (reason === 'caa' && hasAlternative(order.ca, looks, deps)) {
     const retryAt = deps.clock.now() + validationDelayMs(attempts)
     return event({ type: 'failed', problem, retryAt, avoid: order.ca })
   }
@@ -84,7 +119,7 @@ type Chosen = { challenges: OrderChallenge[] } | { problem: string }
 /** One challenge of each name, that the CA would see. */
 async function chooseChallenges(
   offered: readonly OrderChallenge[],
-  step: Step,
+  looks: Looks,
   deps: StepDependencies,
 ): Promise<Chosen> {
   const byName = Map.groupBy(offered, ({ identifier, wildcard = false }) =>
@@ -92,7 +127,7 @@ async function chooseChallenges(
   )
   const challenges: OrderChallenge[] = []
   for (const choice of byName.values()) {
-    const found = await chooseOne(inOrderOf(step.record, choice), step, deps)
+    const found = await chooseOne(inOrderOf(looks.record, choice), looks, deps)
     if ('problem' in found) return found
     challenges.push(found)
   }
@@ -105,13 +140,13 @@ async function chooseChallenges(
  */
 async function chooseOne(
   [first, ...others]: readonly OrderChallenge[],
-  step: Step,
+  looks: Looks,
   deps: StepDependencies,
 ): Promise<OrderChallenge | { problem: string }> {
   if (!first) return { problem: 'The CA offers no way to prove this name that Custos knows.' }
-  const problem = await look(first, step, deps)
+  const problem = await look(first, looks, deps)
   if (problem === undefined) return first
-  const problems = await Promise.all(others.map((other) => look(other, step, deps)))
+  const problems = await Promise.all(others.map((other) => look(other, looks, deps)))
   const ready = others[problems.indexOf(undefined)]
   return ready ?? { problem }
 }
@@ -119,19 +154,20 @@ async function chooseOne(
 /** @returns what is missing; undefined where nothing is */
 async function look(
   challenge: OrderChallenge,
-  { signal }: Step,
+  { signal, hurry }: Looks,
   { inspector, clock }: StepDependencies,
 ): Promise<string | undefined> {
+  if (hurry.aborted) return lateSentence(challenge.identifier)
   const patience = new AbortController()
   const timer = clock.after(LOOK_MS, () => patience.abort())
-  const either = AbortSignal.any([signal, patience.signal])
+  const either = AbortSignal.any([hurry, patience.signal])
   try {
     const finding = await inspector.inspectChallenge(challenge, either)
     return finding.isReady ? undefined : finding.problem
   } catch (error) {
     signal.throwIfAborted()
-    if (!patience.signal.aborted) throw error
-    return `${challenge.identifier} did not answer in time.`
+    if (!either.aborted) throw error
+    return lateSentence(challenge.identifier)
   } finally {
     timer.cancel()
   }
