@@ -220,6 +220,11 @@ export function isServable(record: CustomHostname): boolean {
   return !record.removal && record.ownership.state === 'verified'
 }
 
+/** Whether the edges are to serve the names one label below it too. */
+export function isServableWildcard(record: CustomHostname): boolean {
+  return isServable(record) && record.ssl?.wildcard === true
+}
+
 /**
  * The answers that the edges must give for it now, each path once: a name has one tls-alpn-01 answer
  * at a time. Where both chains want one, it is that of the chain that is looked at, so that no

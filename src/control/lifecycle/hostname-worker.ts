@@ -147,7 +147,7 @@ async function inspectOwnership(record: CustomHostname, job: Job): Promise<Owner
     hostnameId: record.id,
     token: record.ownershipToken,
     cnameTarget: zone?.cnameTarget ?? defaultCnameTarget,
-    rivalTargets: await rivalTargetsOf(others, job.options),
+    rivalTargets: await rivalTargetsOf(record, others, job.options),
   }
   const finding = await inspector.inspectOwnership(question, job.signal)
   if ('errors' in finding) return { type: 'not-proved', errors: finding.errors }

@@ -1,4 +1,10 @@
-import { isServable, servingOf, type CustomHostname } from '#domain/custom-hostname.ts'
+import {
+  isServable,
+  isServableWildcard,
+  servingOf,
+  type CustomHostname,
+} from '#domain/custom-hostname.ts'
+import { parentOf } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Store } from '#store/store.ts'
 
@@ -27,12 +33,26 @@ export async function listOthers(
   return records.filter((other) => other.id !== id)
 }
 
-/** CNAME targets of the zones that serve the name; undefined where nobody does. */
+/** Records of other zones whose wildcard serves the name. */
+async function listWildcards(
+  { hostname, zoneId }: CustomHostname,
+  store: Store,
+): Promise<CustomHostname[]> {
+  const parent = parentOf(hostname)
+  const above = parent === undefined ? [] : await store.hostnames.listByName(parent)
+  return above.filter((one) => one.zoneId !== zoneId && isServableWildcard(one))
+}
+
+/**
+ * CNAME targets of the zones that serve the name, by a record of its own or by the wildcard above it;
+ * undefined where nobody does.
+ */
 export async function rivalTargetsOf(
+  record: CustomHostname,
   others: readonly CustomHostname[],
   { store, defaultCnameTarget }: RivalOptions,
 ): Promise<string[] | undefined> {
-  const serving = others.filter(isServable)
+  const serving = [...others.filter(isServable), ...(await listWildcards(record, store))]
   if (serving.length === 0) return undefined
   const zones = await Promise.all(serving.map(({ zoneId }) => store.zones.find(zoneId)))
   return zones
