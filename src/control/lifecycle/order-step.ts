@@ -70,26 +70,29 @@ async function askOne(
     if (!permission.isPermitted && permission.reason === 'caa') {
       return refusalByCaa(permission.problem, step, deps)
     }
-    const replaces = await findReplaced(issuer, step, deps)
-    const grant = await deps.budget.take({
+    const planned = {
       ca: issuer.name,
       hostname: record.hostname,
       names: namesOf(record),
       priority: priorityOf(step),
       exemption: await exemptionOf(issuer, step, deps),
-    })
+    }
+    const replaces = await findReplaced(issuer, step, deps)
+    const grant = await deps.budget.take(planned)
     if (!grant.granted) {
       return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt }
     }
-    const order = await issuer.openOrder(
-      {
-        hostname: record.hostname,
-        wildcard: record.ssl?.wildcard ?? false,
-        keyAlgorithm: chain.keyAlgorithm,
-        ...(replaces && { replaces }),
-      },
-      signal,
-    )
+    const request = {
+      hostname: record.hostname,
+      wildcard: record.ssl?.wildcard ?? false,
+      keyAlgorithm: chain.keyAlgorithm,
+      ...(replaces && { replaces }),
+    }
+    const order = await issuer.openOrder(request, signal).catch(async (error: unknown) => {
+      // An outage is tried again and again: it must not use a week's certificates up.
+      await deps.budget.giveBack(planned)
+      throw error
+    })
     deps.outages.clear(issuer.name)
     return order
   } catch (error) {
