@@ -26,6 +26,7 @@ import { createCsrMaker } from './certificates/csr-maker.ts'
 import { createUploadReader } from './certificates/upload-reader.ts'
 import { ensureFirstZone } from './first-zone.ts'
 import { startDeployments } from './lifecycle/deployments.ts'
+import { giveBackDropped } from './lifecycle/dropped-orders.ts'
 import { startHoldEnforcement, type HoldEnforcement } from './lifecycle/holds.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
@@ -80,7 +81,7 @@ const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 export async function startControl(options: ControlOptions): Promise<Control> {
   await using started = new AsyncDisposableStack()
   const { config, log } = options
-  const { publisher, lifecycle, holds, diagnose } = await startLoops(options, started)
+  const { publisher, lifecycle, holds, diagnose, dropOrders } = await startLoops(options, started)
   const api = await createApi({
     ...options,
     settings: {
@@ -96,6 +97,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
         publisher.wake()
         return lifecycle.begin(id)
       },
+      dropOrders,
       wake: () => {
         publisher.wake()
         lifecycle.wake()
@@ -123,6 +125,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
 interface Loops {
   publisher: Publisher
   lifecycle: Lifecycle
+  dropOrders(before: CustomHostname, after: CustomHostname | undefined): Promise<void>
   holds: HoldEnforcement
   diagnose: Diagnose
 }
@@ -140,9 +143,21 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
   const revocations = started.use(startRevocations({ issuers, clock, random, log }))
-  const onRemoved = (certificates: readonly Certificate[]): void => {
+  const findCertificate = (id: string): Promise<Certificate | undefined> =>
+    store.certificates.find(id)
+  const budget = createLedger({ store, clock, metrics, cas: names, limitsOf })
+  const onRemoved = (record: CustomHostname, certificates: readonly Certificate[]): void => {
     lifecycle.wake()
+    void dropOrders(record, undefined, async (id) => certificates.find((one) => one.id === id))
     if (config.revokeOnRemoval) revocations.add(certificates)
+  }
+  const dropOrders = async (
+    before: CustomHostname,
+    after: CustomHostname | undefined,
+    find = findCertificate,
+  ): Promise<void> => {
+    const given = giveBackDropped(before, after, { issuers, budget, findCertificate: find })
+    await given.catch((err: unknown) => log.warn({ err }, 'cannot give an order back'))
   }
   const recordSightings = createSightingRecorder(store)
   const deployments = started.use(
@@ -164,9 +179,9 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     ...writing,
     deployments,
     issuers,
-    budget: createLedger({ store, clock, metrics, cas: names, limitsOf }),
+    budget,
     outages: createOutages(clock),
-    findCertificate: (id) => store.certificates.find(id),
+    findCertificate,
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => {
@@ -179,7 +194,7 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
   const holds = started.use(startHoldEnforcement({ store, clock, log, ...writing }))
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
-  return { publisher, lifecycle, holds, diagnose: diagnoseWith(issuers) }
+  return { publisher, lifecycle, holds, dropOrders, diagnose: diagnoseWith(issuers) }
 }
 
 /** For DCV delegation, where it is set up. CAs look while the loop runs: it is closed after that. */
