@@ -47,6 +47,7 @@ export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
         const job: Job = { id, signal, options, known, startedAt }
         if (isLate(job)) return
         if (await isHeld(record, options.store)) return void (await block(job))
+        if (record.ownership.state === 'verified') await moveRivals(record, options)
         const chains = KEY_ALGORITHMS.map((algorithm) => workOnChain(job, algorithm, opened))
         await allSettled([workOnOwnership(job), ...chains])
       }

@@ -60,13 +60,19 @@ export async function rivalTargetsOf(
     .filter((target) => target !== undefined)
 }
 
-/** The record was just proved: those that were proved before it have lost the name. */
-export async function moveRivals(record: CustomHostname, options: RivalOptions): Promise<void> {
-  const { store, clock, onFact } = options
-  const winner = await store.hostnames.find(record.id)
-  if (!winner || !isServable(winner)) return
-  const reason = `${record.hostname} was verified for another zone later.`
-  for (const loser of (await listOthers(winner, store)).filter(isServable)) {
+/**
+ * Those that were proved before another one have lost the name. Asked after each proof, and whenever a
+ * proved record is worked on: the process may have died right after the proof was written.
+ */
+export async function moveRivals(
+  { hostname }: CustomHostname,
+  { store, clock, onFact }: RivalOptions,
+): Promise<void> {
+  const rivals = (await store.hostnames.listByName(hostname)).filter(isServable)
+  const winner = servingOf(rivals)
+  if (!winner) return
+  const reason = `${hostname} was verified for another zone later.`
+  for (const loser of rivals.filter((rival) => rival !== winner)) {
     const event = { type: 'moved-away', reason } as const
     await store.hostnames.update(loser.id, (current) =>
       hasTaken(winner, current) ? applyOwnership(current, event, clock.now()) : undefined,

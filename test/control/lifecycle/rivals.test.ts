@@ -115,6 +115,18 @@ describe('a name that two zones have', () => {
     expect(await servedFor(plane, served)).toEqual([rival.id, []])
   })
 
+  it('is moved for the first zone also where the process died right after the second proof', async () => {
+    await using plane = await startControlPlane({ inspector: customer({ isMoved: true }) })
+    const served = await createServed(plane)
+    await plane.store.zones.create(RIVAL_ZONE)
+    const now = systemClock.now()
+    const { hostname } = served
+    const ownership = { state: 'verified', at: now, by: 'cname', serial: now } as const
+    await plane.create(aHostname({ zoneId: RIVAL_ZONE.id, hostname, ownership }, now))
+    const loser = await plane.until(served.id, (one) => one.ownership.state === 'moved')
+    expect(hostnameStatus(loser)).toBe('moved')
+  })
+
   it('goes to the second zone also when the first one wrote by a clock that runs ahead', async () => {
     await using plane = await startControlPlane({ inspector: customer({ isMoved: true }) })
     const served = await createServed(plane)
