@@ -13,6 +13,7 @@ import { startPebble, type Pebble } from './pebble.ts'
 import { freePort } from './ports.ts'
 import { sClient, type SClientResult } from './s-client.ts'
 import { tempDir } from './temp-dir.ts'
+import { SIGALGS } from './visitors.ts'
 import { waitUntil } from './wait.ts'
 
 export interface AcmeSceneOptions {
@@ -178,12 +179,11 @@ function actionsOf({
       return last
     },
     visit(hostname, { only = 'ecdsa', ca = firstCa } = {}) {
-      const sigalgs = { ecdsa: 'ecdsa_secp256r1_sha256', rsa: 'rsa_pss_rsae_sha256' }[only]
       return sClient({
         port: custos.httpsPort,
         serverName: hostname,
         caFile: ca.rootFile,
-        args: ['-verify_hostname', hostname, '-sigalgs', sigalgs],
+        args: ['-verify_hostname', hostname, '-sigalgs', SIGALGS[only]],
         input: `GET / HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`,
       })
     },
