@@ -18,7 +18,8 @@ export type OwnershipProof = 'cname' | 'http' | 'txt' | 'address'
 export type OwnershipEvent =
   /** A proof was found; `serial` is the publication that will carry it. */
   | { type: 'proved'; by: OwnershipProof; serial: number }
-  | { type: 'not-proved'; errors: readonly string[] }
+  /** `begunAt`: when the look began; who asked for another one since then gets it at once. */
+  | { type: 'not-proved'; errors: readonly string[]; begunAt?: number }
   /** The time of a `moved` hostname is over. */
   | { type: 'lapsed' }
   /** The customer's side no longer points here, or another zone proved the name later. */
@@ -43,7 +44,7 @@ export function advanceOwnership(
         ? { state: 'verified', at: now, by: event.by, serial: event.serial }
         : ownership
     case 'not-proved':
-      return ownership.state === 'pending' ? retryOrMove(ownership, event.errors, now) : ownership
+      return ownership.state === 'pending' ? retryOrMove(ownership, event, now) : ownership
     case 'lapsed':
       return ownership.state === 'moved'
         ? { state: 'deleted', since: now, errors: ownership.errors }
@@ -64,9 +65,10 @@ export function advanceOwnership(
 
 function retryOrMove(
   pending: Extract<Ownership, { state: 'pending' }>,
-  errors: readonly string[],
+  { errors, begunAt = Infinity }: Extract<OwnershipEvent, { type: 'not-proved' }>,
   now: number,
 ): Ownership {
+  if (pending.nextAt > begunAt) return { ...pending, errors }
   const attempts = pending.attempts + 1
   if (attempts > MAX_OWNERSHIP_ATTEMPTS) return moved(errors, now)
   return { ...pending, attempts, nextAt: now + validationDelayMs(pending.attempts), errors }

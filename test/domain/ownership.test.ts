@@ -134,6 +134,12 @@ describe('advanceOwnership', () => {
     })
   })
 
+  it('is looked at again at once where somebody asked for it while we looked', () => {
+    const asked = { ...STATES.pending, nextAt: NOW - 1 }
+    const late = { ...EVENTS['not-proved'], begunAt: NOW - 2 }
+    expect(advanceOwnership(asked, late, NOW)).toEqual({ ...asked, errors: ['still no'] })
+  })
+
   it('changes nothing that it was given', () => {
     const frozen = Object.freeze({ ...STATES.pending })
     advanceOwnership(frozen, EVENTS['not-proved'], NOW)

@@ -12,6 +12,7 @@ const PROGRAMS = {
   caddy: 'caddy',
   chromium: 'chromium',
   curl: 'curl',
+  faketime: 'faketime',
   haproxy: 'haproxy',
   knot: 'knotd',
   'nghttp2-client': 'h2load',

@@ -15,14 +15,16 @@ export interface PebbleOptions {
   tlsPort?: number
   /** It makes accounts for these only: HMAC keys in base64url by key identifier. */
   externalAccounts?: Record<string, string>
+  /** The DNS server that it asks, `ip:port`. @default one of its own, where every name is 127.0.0.1 */
+  dnsServer?: string
   /** Pebble's own settings, such as `PEBBLE_WFE_NONCEREJECT`. */
   env?: Record<string, string>
 }
 
 /**
  * Let's Encrypt's test CA in strict mode, as rude as it is by default (it refuses one good nonce in
- * twenty and reuses half of the valid authorizations) but without sleeps, and the DNS server that it
- * asks, which gives 127.0.0.1 for every name.
+ * twenty and reuses half of the valid authorizations) but without sleeps, and, where no other is given,
+ * the DNS server that it asks, which gives 127.0.0.1 for every name.
  */
 export interface Pebble extends AsyncDisposable {
   readonly directoryUrl: string
@@ -38,7 +40,7 @@ export interface Pebble extends AsyncDisposable {
   fetchRoot(index?: number): Promise<string>
   /** Whether a certificate was revoked. @param serial hexadecimal */
   fetchStatus(serial: string): Promise<'Valid' | 'Revoked'>
-  /** The DNS server has these TXT records at the name, and no others; none: no such name. */
+  /** Its own DNS server has these TXT records at the name, and no others; none: no such name. */
   setTxt(name: string, values: readonly string[]): Promise<void>
   close(): Promise<void>
 }
@@ -70,9 +72,9 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   }
   writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble: config }))
 
-  const dnsServer = `127.0.0.1:${dnsPort}`
+  const dnsServer = options.dnsServer ?? `127.0.0.1:${dnsPort}`
   const dnsManagement = `127.0.0.1:${dnsManagementPort}`
-  stack.use(startDns({ dnsServer, management: dnsManagement }))
+  if (!options.dnsServer) stack.use(startDns({ dnsServer, management: dnsManagement }))
   const args = ['-config', join(dir, 'pebble.json'), '-dnsserver', dnsServer, '-strict']
   const env = { PEBBLE_VA_NOSLEEP: '1', ...options.env }
   const pebble = stack.use(startProgram(getProgram('pebble'), args, env))

@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { connect, type TLSSocket } from 'node:tls'
 
 import type Cloudflare from 'cloudflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,13 +11,9 @@ import { untilActive } from '#test/hostnames.ts'
 import { openOwnCa, type OwnCa } from '#test/own-certificates.ts'
 import { sClient } from '#test/s-client.ts'
 import { tempDir } from '#test/temp-dir.ts'
+import { SIGALGS, startVisitors } from '#test/visitors.ts'
 
 const HOSTNAME = 'own.localhost'
-/** A client that can but one kind. */
-const SIGALGS = {
-  ecdsa: 'ecdsa_secp256r1_sha256',
-  rsa: 'rsa_pss_rsae_sha256',
-} as const satisfies Record<KeyAlgorithm, string>
 const MANAGED = { method: 'http', type: 'dv' } as const
 
 describe('a hostname with certificates of the caller’s own', () => {
@@ -72,14 +67,15 @@ describe('a hostname with certificates of the caller’s own', () => {
   })
 
   it('goes to managed certificates and back without a handshake that fails', async () => {
-    const visitors = await startVisitors(custos.httpsPort, await readFile(caFile, 'utf8'))
+    const roots = await readFile(caFile, 'utf8')
+    const visitors = startVisitors({ port: custos.httpsPort, hostname: HOSTNAME, ca: roots })
     await client.customHostnames.edit(id, { zone_id, ssl: MANAGED })
     await untilActive(client, { zone_id, id })
-    await visitors.untilAllSee(/Custos Local/)
+    await visitors.untilAllSee(({ issuer }) => String(issuer.CN).includes('Custos Local'))
     const ssl = { custom_cert_bundle: await pairs() }
     await client.customHostnames.edit(id, { zone_id, ssl })
     await untilActive(client, { zone_id, id })
-    await visitors.untilAllSee(/Own CA/)
+    await visitors.untilAllSee(({ issuer }) => issuer.CN === 'Own CA')
     const { failures, handshakes } = await visitors.stop()
     expect(failures).toEqual([])
     expect(handshakes).toBeGreaterThan(10)
@@ -107,72 +103,3 @@ describe('a hostname with certificates of the caller’s own', () => {
     return (ssl as { certificates?: { id: string }[] }).certificates?.map((each) => each.id) ?? []
   }
 })
-
-/** One visitor of each kind who comes back for ever, each time with a new handshake. */
-interface Visitors {
-  /** Waits until both were last shown a certificate whose issuer is this one. */
-  untilAllSee(issuer: RegExp): Promise<void>
-  stop(): Promise<{ handshakes: number; failures: string[] }>
-}
-
-/** Bounds a test that went wrong. */
-const MAX_VISITS = 20_000
-
-async function startVisitors(port: number, ca: string): Promise<Visitors> {
-  const failures: string[] = []
-  const seen = new Map<KeyAlgorithm, string>()
-  let handshakes = 0
-  const stopping = new AbortController()
-  const visit = async (kind: KeyAlgorithm): Promise<void> => {
-    while (!stopping.signal.aborted && handshakes < MAX_VISITS) {
-      try {
-        seen.set(kind, await shakeHands({ port, ca, kind }))
-      } catch (error) {
-        failures.push(`${kind} after ${handshakes}: ${String(error)}`)
-      }
-      handshakes++
-    }
-  }
-  const running = [visit('ecdsa'), visit('rsa')]
-  return {
-    async untilAllSee(issuer) {
-      await expect
-        .poll(() => [...seen.values()].filter((each) => issuer.test(each)).length, {
-          timeout: 10_000,
-        })
-        .toBe(2)
-    },
-    async stop() {
-      stopping.abort()
-      await Promise.all(running)
-      return { handshakes, failures }
-    },
-  }
-}
-
-/** A verified handshake. @returns the issuer's common name */
-function shakeHands({
-  port,
-  ca,
-  kind,
-}: {
-  port: number
-  ca: string
-  kind: KeyAlgorithm
-}): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const socket: TLSSocket = connect({
-    port,
-    host: '127.0.0.1',
-    servername: HOSTNAME,
-    ca,
-    sigalgs: SIGALGS[kind],
-  })
-  socket.once('secureConnect', () => {
-    resolve(String(socket.getPeerCertificate().issuer.CN))
-    socket.destroy()
-  })
-  socket.once('error', reject)
-  socket.setTimeout(10_000, () => socket.destroy(new Error('no handshake within 10 s')))
-  return promise
-}

@@ -7,18 +7,27 @@ import type { HostnameUpdate } from '#store/store.ts'
 
 import type { Step, StepOutcome } from './step.ts'
 
+export interface AppliedOutcome {
+  keyAlgorithm: KeyAlgorithm
+  outcome: StepOutcome
+  now: number
+  /** When the step was begun. @default `now` */
+  begunAt?: number
+}
+
 /**
  * Applies what a step found to the newest record. Pure: it runs inside the store's transaction. An
  * outcome that came too late (the record was edited, is being removed) changes nothing.
  */
 export function applyOutcome(
   record: CustomHostname,
-  { keyAlgorithm, outcome, now }: { keyAlgorithm: KeyAlgorithm; outcome: StepOutcome; now: number },
+  { keyAlgorithm, outcome, now, begunAt = now }: AppliedOutcome,
 ): HostnameUpdate | undefined {
   const chain = record.chains.find((one) => one.keyAlgorithm === keyAlgorithm)
   if (!chain || record.removal) return undefined
   if (outcome.kind === 'signed') return applySigned(record, chain, { outcome, now })
-  const issuance = goOnRenewing(chain, advance(chain.issuance, outcome.event, now), now)
+  const next = goOnRenewing(chain, advance(chain.issuance, outcome.event, now), now)
+  const issuance = asAsked(chain.issuance, next, begunAt)
   if (issuance === chain.issuance) return undefined
   return { record: replaceChain(withProvenMethod(record, chain, outcome), { ...chain, issuance }) }
 }
@@ -74,6 +83,21 @@ function goOnRenewing(chain: ManagedChain, next: Issuance, now: number): Issuanc
   if (next.state !== 'timed_out' || next === chain.issuance || !isServed) return next
   const nextAt = now + validationDelayMs(MAX_DCV_ATTEMPTS)
   return { state: 'scheduled', nextAt, failures: 1, problem: next.problem }
+}
+
+/**
+ * Who asked to try again while it was being tried asked because something changed: what was found is
+ * shown, but does not put off the next try.
+ */
+function asAsked(before: Issuance, after: Issuance, begunAt: number): Issuance {
+  if (after === before || !isTrying(before) || !isTrying(after)) return after
+  return before.nextAt > begunAt ? { ...after, nextAt: before.nextAt } : after
+}
+
+function isTrying(
+  issuance: Issuance,
+): issuance is Extract<Issuance, { state: 'scheduled' | 'ordered' }> {
+  return issuance.state === 'scheduled' || issuance.state === 'ordered'
 }
 
 function applySigned(

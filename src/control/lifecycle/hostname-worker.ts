@@ -76,7 +76,8 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     const chain = record && chainOf(record, algorithm)
     const due = record && chain ? chainDueAt(record, chain) : undefined
     if (algorithm === 'ecdsa' && chain?.issuance.state !== 'scheduled') opened()
-    if (!record || !chain || due === undefined || due > options.clock.now()) return
+    const begunAt = options.clock.now()
+    if (!record || !chain || due === undefined || due > begunAt) return
     if (signal.aborted || !mayBeIssued(record)) return
     const isLook = chain.issuance.state === 'ordered'
     if (isLook && isLate(job)) return
@@ -93,7 +94,8 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     const after = await write(job, (current) => {
       isOvertaken = !isStillWanted(step, current)
       if (isOvertaken) return undefined
-      return applyOutcome(current, { keyAlgorithm: algorithm, outcome, now: options.clock.now() })
+      const now = options.clock.now()
+      return applyOutcome(current, { keyAlgorithm: algorithm, outcome, now, begunAt })
     })
     if (isOvertaken) await dropOutcome(outcome, step, options)
     const isNotReady = outcome.kind === 'event' && outcome.event.type === 'not-ready'
@@ -135,10 +137,11 @@ async function workOnOwnership(job: Job): Promise<void> {
 }
 
 async function inspectOwnership(record: CustomHostname, job: Job): Promise<OwnershipEvent> {
-  const { store, inspector, defaultCnameTarget, putAnswers } = job.options
+  const { store, inspector, defaultCnameTarget, putAnswers, clock } = job.options
+  const begunAt = clock.now()
   const zone = await store.zones.find(record.zoneId)
   if (record.customOriginServer === undefined && zone?.fallbackOrigin?.state !== 'active') {
-    return { type: 'not-proved', errors: ['Zone does not have a fallback origin set.'] }
+    return { type: 'not-proved', errors: ['Zone does not have a fallback origin set.'], begunAt }
   }
   await job.known()
   await putAnswers(record)
@@ -151,7 +154,7 @@ async function inspectOwnership(record: CustomHostname, job: Job): Promise<Owner
     rivalTargets: await rivalTargetsOf(record, others, job.options),
   }
   const finding = await inspector.inspectOwnership(question, job.signal)
-  if ('errors' in finding) return { type: 'not-proved', errors: finding.errors }
+  if ('errors' in finding) return { type: 'not-proved', errors: finding.errors, begunAt }
   // Above all that the edges may have of the name, whatever clock that was written by.
   const serial = Math.max(0, ...others.map(({ deployment }) => deployment.serial + 1))
   return { type: 'proved', by: finding.provedBy, serial }

@@ -84,6 +84,23 @@ describe('applyOutcome', () => {
     expect(after(anActiveHostname(), expired)).toMatchObject({ state: 'timed_out' })
   })
 
+  it.each(['not-ready', 'failed'] as const)(
+    'shows what came too late to put off a retry that was asked for meanwhile: %s',
+    (type) => {
+      const ordered = { state: 'ordered' as const, order: anOrder(), since: NOON, failures: 0 }
+      const event = { type, problem: 'not there', retryAt: now + 60_000 }
+      const outcome: StepOutcome = { kind: 'event', event }
+      const after = (nextAt: number): unknown => {
+        const record = withIssuance(aHostname(), 'ecdsa', { ...ordered, attempts: 0, nextAt })
+        const applied = { keyAlgorithm: 'ecdsa', outcome, now, begunAt: NOON } as const
+        const update = applyOutcome(record, applied)
+        return update && chainOf(update.record, 'ecdsa')?.issuance
+      }
+      expect(after(NOON)).toMatchObject({ problem: 'not there', nextAt: now + 60_000 })
+      expect(after(NOON + 1)).toMatchObject({ problem: 'not there', nextAt: NOON + 1 })
+    },
+  )
+
   it('changes nothing of a hostname that is being removed', () => {
     const record = aHostname({ removal: { requestedAt: NOON, serial: 2 } })
     const outcome: StepOutcome = {

@@ -7,7 +7,7 @@ import type { DnsMetrics } from './dns-metrics.ts'
 import type { Found, Lookups, Transport } from './lookups.ts'
 import type { ReadableQuery } from './query.ts'
 import { encodeBody, type OwnedRecord, type Response } from './response.ts'
-import { SHORT_TTL_S, type FixedName, type ServedZone } from './served-zone.ts'
+import { UNKEPT_TTL_S, type FixedName, type ServedZone } from './served-zone.ts'
 
 export interface ResponderOptions {
   zone: ServedZone
@@ -84,11 +84,15 @@ function answerFound(
   if (values.length === 0) return denial('NOERROR', zone)
   if (type === TYPE.ANY) return found([ANY_ANSWER])
   if (type !== TYPE.TXT) return denial('NOERROR', zone)
-  return found(values.map((value) => encodeBody({ type: 'TXT', ttl: SHORT_TTL_S, data: [value] })))
+  return found(values.map((value) => encodeBody({ type: 'TXT', ttl: UNKEPT_TTL_S, data: [value] })))
 }
 
 /** Says that there is something and that ANY does not say what (RFC 8482 section 4.2). */
-const ANY_ANSWER = encodeBody({ type: 'HINFO', ttl: SHORT_TTL_S, data: { cpu: 'RFC8482', os: '' } })
+const ANY_ANSWER = encodeBody({
+  type: 'HINFO',
+  ttl: UNKEPT_TTL_S,
+  data: { cpu: 'RFC8482', os: '' },
+})
 
 function found(bodies: readonly Buffer[]): Response {
   const answers = bodies.map((body): OwnedRecord => ({ owner: 'question', body }))

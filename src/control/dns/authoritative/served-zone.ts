@@ -7,10 +7,11 @@ import { encodeLabels } from './wire-name.ts'
 /** For what only a change of settings changes. */
 const FIXED_TTL_S = 300
 /**
- * How long resolvers may keep a TXT record, or that there is none (RFC 2308 section 5): the values of
- * a new order must not be hidden by those of the last, or by somebody who asked too early.
+ * How long resolvers may keep a TXT record, or that there is none (RFC 2308 section 5): not beyond the
+ * question (RFC 1035 section 3.2.1). The second order of a pack follows the first at once, and its
+ * values must not be hidden by those that the CA's resolver has just seen, nor by who asked too early.
  */
-export const SHORT_TTL_S = 5
+export const UNKEPT_TTL_S = 0
 
 export interface ServedZoneOptions {
   /** In normal form. */
@@ -58,7 +59,7 @@ export function createServedZone({ name, nameServers }: ServedZoneOptions): Serv
   })
   return {
     bytes: name.length + 2,
-    denial: { owner: 'zone', body: withShortTtl(soa) },
+    denial: { owner: 'zone', body: withUnkeptTtl(soa) },
     relativeLabels: (labels) => relativeLabels(labels, zoneLabels),
     findFixed: (relative) => names.get(relative.map(escapeDots).join('.')),
   }
@@ -91,15 +92,15 @@ function soaOf(name: string, nameServers: readonly NameServer[]): Buffer {
       refresh: 86_400,
       retry: 7_200,
       expire: 3_600_000,
-      minimum: SHORT_TTL_S,
+      minimum: UNKEPT_TTL_S,
     },
   })
 }
 
 /** The TTL of a denial is the smaller one of the record's and its last field (RFC 2308 section 5). */
-function withShortTtl(soa: Buffer): Buffer {
+function withUnkeptTtl(soa: Buffer): Buffer {
   const copy = Buffer.from(soa)
-  copy.writeUInt32BE(SHORT_TTL_S, 4)
+  copy.writeUInt32BE(UNKEPT_TTL_S, 4)
   return copy
 }
 
