@@ -11,6 +11,8 @@ export interface RateLimit {
   capacity: number
   /** In which one token comes back; 0: a bucket that is only ever full, or closed (`deferTo`). */
   refillMs: number
+  /** How far ahead tokens that are yet to come may be promised (`reserve`). @default 0 */
+  promisedMs?: number
 }
 
 export interface Spending {
@@ -45,6 +47,25 @@ export function spend(
   return Math.max(fullAt, Math.min(spent, now + capacity * refillMs))
 }
 
+/**
+ * Spends one token, of those that are yet to come where there is none: each caller gets an instant of
+ * its own, in the order of asking. Whoever cannot wait for that, or would be promised too much, goes at
+ * `latest` and spends nothing.
+ *
+ * @returns the caller's turn, and when the bucket is full after it
+ */
+export function reserve(
+  fullAt: number,
+  rate: RateLimit,
+  { now, latest }: { now: number; latest: number },
+): { turn: number; fullAt: number } {
+  const { refillMs, promisedMs = 0 } = rate
+  const turn = availableAt(fullAt, rate, { now })
+  const last = Math.max(now, Math.min(latest, now + promisedMs))
+  if (turn > last) return { turn: last, fullAt }
+  return { turn, fullAt: Math.max(fullAt, now) + refillMs }
+}
+
 /** When the bucket is full after that much came back to it. */
 export function giveBack(
   fullAt: number,
@@ -73,6 +94,11 @@ export const LONGEST_DEFERRAL_MS = 7 * 86_400_000
  * What is kept of a bucket, if it can be: an instant that no spending and no deferral leads to was
  * written by a clock that was far ahead, and would keep the bucket shut until that time comes.
  */
-export function plausible(fullAt: number, { capacity, refillMs }: RateLimit, now: number): number {
-  return fullAt - now > capacity * refillMs + LONGEST_DEFERRAL_MS ? ALWAYS_FULL : fullAt
+export function plausible(
+  fullAt: number,
+  { capacity, refillMs, promisedMs = 0 }: RateLimit,
+  now: number,
+): number {
+  const aheadMs = Math.max(LONGEST_DEFERRAL_MS, promisedMs)
+  return fullAt - now > capacity * refillMs + aheadMs ? ALWAYS_FULL : fullAt
 }

@@ -68,6 +68,8 @@ export interface HostnameStore {
    */
   allCoveredBy(hold: Pick<NewHold, 'domain' | 'includeSubdomains'>): AsyncIterable<CustomHostname[]>
   count(zoneId: string): Promise<number>
+  /** Of all zones. */
+  countAll(): Promise<number>
   /** Whether the zone has a name that ends with `.${hostname}`, whatever became of its record. */
   hasNameBelow(zoneId: string, hostname: Hostname): Promise<boolean>
   /**
@@ -277,6 +279,12 @@ export interface BudgetStore {
   take(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer>
   /** What `take` would answer. */
   look(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer>
+  /**
+   * Spends one token, of those that are yet to come where there is none, or none where the caller
+   * cannot wait for it.
+   * @returns the caller's turn: `now` or later, at `latest` in any case
+   */
+  reserve(bucket: Bucket, options: { now: number; latest: number }): Promise<number>
   /** Spends whether it is allowed or not, for what has happened; no bucket becomes more than empty. */
   record(requests: readonly BudgetRequest[], now: number): Promise<void>
   /** What was taken and not used comes back. */

@@ -10,6 +10,7 @@ import {
   LONGEST_DEFERRAL_MS,
   plausible,
   remaining,
+  reserve,
   spend,
   type RateLimit,
 } from '#domain/rate-limit.ts'
@@ -134,6 +135,34 @@ describe('a bucket', () => {
     const small: RateLimit = { capacity: 1, refillMs: 1_000 }
     expect(availableAt(ALWAYS_FULL, small, { now: NOON, reserve: 1 })).toBe(NOON)
     expect(availableAt(ALWAYS_FULL, small, { now: NOON, cost: 2 })).toBe(Infinity)
+  })
+
+  it('promises tokens that are yet to come, one after the other, to those who can wait', () => {
+    const line: RateLimit = { ...LIMIT, promisedMs: 3_000 }
+    const latest = NOON + 2_000
+    let fullAt = ALWAYS_FULL
+    const turns = Array.from({ length: 8 }, () => {
+      const { turn, fullAt: next } = reserve(fullAt, line, { now: NOON, latest })
+      fullAt = next
+      return turn - NOON
+    })
+    expect(turns).toEqual([0, 0, 0, 1_000, 2_000, 2_000, 2_000, 2_000])
+    // Those who could not wait spent nothing.
+    expect(fullAt).toBe(NOON + 5_000)
+    expect(reserve(fullAt, line, { now: NOON, latest: NOON - 1 }).turn).toBe(NOON)
+    const patient = { now: NOON, latest: Infinity }
+    const { turn, fullAt: last } = reserve(fullAt, line, patient)
+    expect(turn).toBe(NOON + 3_000)
+    expect(reserve(last, line, patient)).toEqual({ turn: NOON + 3_000, fullAt: last })
+  })
+
+  it('takes a long promise for plausible, and no longer one', () => {
+    const promisedMs = 2 * LONGEST_DEFERRAL_MS
+    const line: RateLimit = { ...LIMIT, promisedMs }
+    const fullAt = NOON + promisedMs + 3_000
+    expect(plausible(fullAt, line, NOON)).toBe(fullAt)
+    expect(plausible(fullAt + 1, line, NOON)).toBe(ALWAYS_FULL)
+    expect(plausible(fullAt, LIMIT, NOON)).toBe(ALWAYS_FULL)
   })
 
   it('can be looked into without spending', () => {

@@ -7,6 +7,7 @@ import {
   giveBack,
   plausible,
   remaining,
+  reserve,
   spend,
 } from '#domain/rate-limit.ts'
 
@@ -34,6 +35,15 @@ export class SqlBudgetStore implements BudgetStore {
 
   look(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer> {
     return this.#database.read((db) => answerOf(db, requests, now))
+  }
+
+  reserve(bucket: Bucket, { now, latest }: { now: number; latest: number }): Promise<number> {
+    return this.#database.transact(async (db) => {
+      const before = await readFullAt(db, bucket, now)
+      const { turn, fullAt } = reserve(before, bucket.rate, { now, latest })
+      await move(db, bucket, { now, next: () => fullAt })
+      return turn
+    })
   }
 
   async record(requests: readonly BudgetRequest[], now: number): Promise<void> {

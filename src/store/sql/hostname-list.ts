@@ -50,6 +50,11 @@ export async function countHostnames(db: Kysely<Schema>, zoneId: string): Promis
   return zone?.hostname_count ?? 0
 }
 
+export async function countAllHostnames(db: Kysely<Schema>): Promise<number> {
+  const zones = await db.selectFrom('zones').select('hostname_count').execute()
+  return zones.reduce((sum, zone) => sum + zone.hostname_count, 0)
+}
+
 async function countMatching(db: Kysely<Schema>, query: HostnameListQuery): Promise<number> {
   const isUnfiltered = Object.values(query.filter).every((value) => value === undefined)
   if (isUnfiltered) return countHostnames(db, query.zoneId)

@@ -30,7 +30,7 @@ import {
   type CustomHostnameRow,
 } from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
-import { countHostnames, listHostnameRows } from './hostname-list.ts'
+import { countAllHostnames, countHostnames, listHostnameRows } from './hostname-list.ts'
 import { enqueue } from './outbox.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
@@ -103,6 +103,10 @@ export class SqlHostnameStore implements HostnameStore {
 
   count(zoneId: string): Promise<number> {
     return this.#database.read((db) => countHostnames(db, zoneId))
+  }
+
+  countAll(): Promise<number> {
+    return this.#database.read(countAllHostnames)
   }
 
   async hasNameBelow(zoneId: string, hostname: Hostname): Promise<boolean> {

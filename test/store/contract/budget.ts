@@ -81,6 +81,19 @@ export function budgetContract(open: OpenStore): void {
       expect(await budget.take([look], NOON)).toEqual(refused)
     })
 
+    it('promises tokens that are yet to come, each once, over all processes', async () => {
+      await using opened = await open()
+      const { budget } = opened.store
+      const line: Bucket = { ...ORDERS, rate: { ...RATE, promisedMs: 60_000 } }
+      const options = { now: NOON, latest: NOON + 60_000 }
+      const turns = await Promise.all(
+        Array.from({ length: 5 }, () => budget.reserve(line, options)),
+      )
+      expect(turns.map((turn) => turn - NOON).sort()).toEqual([0, 0, 0, 1_000, 2_000])
+      expect(await budget.reserve(line, { now: NOON, latest: NOON + 1 })).toBe(NOON + 1)
+      expect(await budget.reserve(line, options)).toBe(NOON + 3_000)
+    })
+
     it('records what happened anyway, down to empty', async () => {
       await using opened = await open()
       const { budget } = opened.store

@@ -79,6 +79,16 @@ export function hostnamesContract(open: OpenStore): void {
       expect(await hostnames.count(first.zoneId)).toBe(1)
     })
 
+    it('are counted over all zones', async () => {
+      await using opened = await openWithZone(open)
+      const { hostnames, zones } = opened.store
+      expect(await hostnames.countAll()).toBe(0)
+      await zones.create(aZone({ id: 'ff'.repeat(16), name: 'other.com' }))
+      await hostnames.create(aHostname())
+      await hostnames.create(aHostname({ zoneId: 'ff'.repeat(16) }))
+      expect(await hostnames.countAll()).toBe(2)
+    })
+
     it('refuse a zone that does not exist', async () => {
       await using opened = await openWithZone(open)
       const create = opened.store.hostnames.create(aHostname({ zoneId: 'gone' }))
