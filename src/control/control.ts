@@ -34,6 +34,7 @@ import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { createOutages } from './lifecycle/outages.ts'
+import { createRenewalPace } from './lifecycle/renewal-pace.ts'
 import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
 import { startRevocations } from './lifecycle/revocations.ts'
 import { openIssuers } from './open-issuers.ts'
@@ -172,6 +173,7 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     deployments,
     issuers,
     budget,
+    pace: createRenewalPace({ store, clock }),
     outages: createOutages(clock),
     findCertificate,
     inspector,

@@ -184,15 +184,16 @@ export function isDue(record: CustomHostname, now: number): boolean {
 /**
  * When to act on one chain. Of two chains the first proves the name and the CA lets the second use
  * that: the RSA chain is not due while the ECDSA chain is on its way through validation. (Boulder would
- * also give the same open order to both.)
+ * also give the same open order to both.) One that is to be renewed does not wait for an order that is
+ * not even opened: its own end may be nearer.
  */
 export function chainDueAt(record: CustomHostname, chain: ManagedChain): number | undefined {
-  const { issuance, keyAlgorithm } = chain
-  const sibling = keyAlgorithm === 'rsa' && chainOf(record, 'ecdsa')?.issuance
-  const isWaiting =
-    sibling &&
-    ((issuance.state === 'scheduled' && isBeingProved(sibling)) ||
-      (issuance.state === 'issued' && isBeingValidated(sibling)))
+  const { issuance, keyAlgorithm, certificate } = chain
+  const sibling = keyAlgorithm === 'rsa' ? chainOf(record, 'ecdsa')?.issuance : undefined
+  if (!sibling) return issuanceDueAt(issuance)
+  const isFirst = issuance.state === 'scheduled' && certificate === undefined
+  const isRenewal = issuance.state === 'issued' || issuance.state === 'scheduled'
+  const isWaiting = isFirst ? isBeingProved(sibling) : isRenewal && isBeingValidated(sibling)
   return isWaiting ? undefined : issuanceDueAt(issuance)
 }
 

@@ -13,8 +13,11 @@ import { MAX_DCV_ATTEMPTS, validationDelayMs } from './validation.ts'
  * `failures` (orders failed since the last success).
  */
 export type Issuance =
-  /** To be ordered at `nextAt`. `attempts`: looks at the challenges of an order that expired. */
-  | ({ state: 'scheduled'; attempts?: number; problem?: string } & Trying)
+  /**
+   * To be ordered at `nextAt`. `attempts`: looks at the challenges of an order that expired. `turn`: its
+   * place among the renewals that wait, an instant.
+   */
+  | ({ state: 'scheduled'; attempts?: number; problem?: string; turn?: number } & Trying)
   /** The challenges are shown and answered; we look whether the CA would see them. */
   | ({ state: 'ordered'; attempts: number; problem?: string } & Opened)
   /** The CA was told to look; `via`: at challenges of this type. */
@@ -114,8 +117,8 @@ export type IssuanceEvent =
   | { type: 'validation-begun'; via?: ChallengeType }
   /** The CA is still at it, or away: the order is as it was. */
   | { type: 'still-waiting'; retryAt: number; isAway?: boolean }
-  /** Nothing failed: a limit of the CA is used up until then. */
-  | { type: 'deferred'; problem: string; retryAt: number }
+  /** Nothing failed: a limit of the CA is used up until then; without a problem it waits its turn. */
+  | { type: 'deferred'; problem?: string; retryAt: number; turn?: number }
   | { type: 'authorized'; certificateId: string; sealedKey: string }
   | { type: 'signed'; certificateId: string; serial: number; renewAt: number; checkAt?: number }
   | { type: 'deployed' }
@@ -234,13 +237,17 @@ function keepWaiting(
   return { ...rest, nextAt: retryAt, ...(isAway && { awaySince }) }
 }
 
-function defer(issuance: Issuance, { problem, retryAt }: EventOf<'deferred'>): Issuance {
+function defer(issuance: Issuance, event: EventOf<'deferred'>): Issuance {
+  const { problem, retryAt, turn } = event
+  const known = { ...(problem && { problem }), nextAt: retryAt }
+  const place = turn === undefined ? {} : { turn }
   switch (issuance.state) {
     case 'scheduled':
+      return { ...issuance, ...known, ...place }
     case 'ordered':
-      return { ...issuance, problem, nextAt: retryAt }
+      return { ...issuance, ...known }
     case 'issued':
-      return { state: 'scheduled', problem, nextAt: retryAt, failures: issuance.failures }
+      return { state: 'scheduled', ...known, ...place, failures: issuance.failures }
     default:
       return issuance
   }
@@ -292,7 +299,8 @@ function fail(issuance: Issuance, event: EventOf<'failed'>, now: number): Issuan
   const avoided = [...new Set([...avoid, ...(event.avoid === undefined ? [] : [event.avoid])])]
   const failures = issuance.failures + 1
   const kept = { failures, failingSince, problem, ...(avoided.length > 0 && { avoid: avoided }) }
-  return { state: 'scheduled', nextAt: retryAt, ...kept }
+  const turn = issuance.state === 'scheduled' ? issuance.turn : undefined
+  return { state: 'scheduled', nextAt: retryAt, ...kept, ...(turn !== undefined && { turn }) }
 }
 
 const PHASE_OF = {

@@ -10,6 +10,7 @@ import { startHoldEnforcement, type HoldEnforcement } from '#control/lifecycle/h
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { createOutages } from '#control/lifecycle/outages.ts'
+import { unpaced } from '#control/lifecycle/renewal-pace.ts'
 import { startLifecycle, type Lifecycle } from '#control/lifecycle/lifecycle.ts'
 import { startPublisher, type Publisher } from '#control/publisher/publisher.ts'
 import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
@@ -102,6 +103,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     deployments,
     issuers: createIssuers([options.issuer?.(built) ?? built]),
     budget: UNLIMITED,
+    pace: unpaced(clock),
     outages: createOutages(clock),
     findCertificate: (id) => store.certificates.find(id),
     inspector,

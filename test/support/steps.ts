@@ -4,6 +4,7 @@ import { UNLIMITED } from '#control/lifecycle/budget.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { takeStep } from '#control/lifecycle/issuance-steps.ts'
 import { createOutages } from '#control/lifecycle/outages.ts'
+import { unpaced } from '#control/lifecycle/renewal-pace.ts'
 import type { StepDependencies, StepOutcome } from '#control/lifecycle/step.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
@@ -44,6 +45,7 @@ export function stepsWith(
   const deps: StepDependencies = {
     issuers: createIssuers(issuers),
     budget: UNLIMITED,
+    pace: unpaced(clock),
     outages: createOutages(clock),
     inspector: aCustomer(),
     keyMaker: createKeyMaker(),

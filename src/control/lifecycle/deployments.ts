@@ -231,7 +231,7 @@ function isRemovalPublished({ removal, deployment: { published } }: CustomHostna
 }
 
 /** Pure: the publication `serial` is applied everywhere. */
-function withApplied(record: CustomHostname, serial: number, now: number): CustomHostname {
+export function withApplied(record: CustomHostname, serial: number, now: number): CustomHostname {
   const chains = record.chains.map((chain) => {
     const { issuance } = chain
     const isApplied = issuance.state === 'deploying' && issuance.serial <= serial

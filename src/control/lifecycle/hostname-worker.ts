@@ -16,7 +16,7 @@ import type { StepDependencies } from './step.ts'
 import { writeRecord, type WriteDependencies } from './write-record.ts'
 
 export interface HostnameWorkerOptions extends StepDependencies, WriteDependencies {
-  deployments: Deployments
+  deployments: Pick<Deployments, 'whenApplied'>
   /** Publishes the record at once. */
   publishNow(id: string): Promise<boolean>
   /** Where a zone's customers point their names, unless the zone says otherwise. */

@@ -1,5 +1,5 @@
-import type { Chain } from '#domain/certificate.ts'
-import { CHALLENGE_TYPES, type Order } from '#domain/issuance.ts'
+import { expiryWarningAt, type Chain } from '#domain/certificate.ts'
+import { CHALLENGE_TYPES, type Issuance, type Order } from '#domain/issuance.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
@@ -7,6 +7,7 @@ import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { Exemption } from './budget.ts'
 import type { PermissionFinding } from './inspector.ts'
 import { findPermission } from './permission.ts'
+import { wantsHurry } from './renewal-pace.ts'
 import { orderDelayMs, outageDelayMs } from './retry-delays.ts'
 import {
   event,
@@ -27,6 +28,9 @@ interface Refusal {
   retryAt: number
 }
 
+/** How often those who wait for the end of an outage look whether it is over. */
+const LOOK_AGAIN_MS = 3_600_000
+
 /** The customer's CAA records choose among the CAs; a DNS that is slower than this chooses nothing. */
 const PERMISSION_MS = 1_000
 /** Between two looks whether a CA has finished the other order for the name. */
@@ -38,6 +42,8 @@ const BUSY_MS = 30_000
  * may.
  */
 export async function openOrder(step: Step, deps: StepDependencies): Promise<StepOutcome> {
+  const wait = waitForOthers(step, deps)
+  if (wait) return event({ type: 'deferred', ...wait })
   const refusals: Refusal[] = []
   for (const issuer of listCandidates(step, deps)) {
     const answer = await askOne(issuer, step, deps)
@@ -52,6 +58,35 @@ export async function openOrder(step: Step, deps: StepDependencies): Promise<Ste
 /** Whether there is a CA besides `ca` that may be asked for the name. */
 export function hasAlternative(ca: string, step: Step, deps: StepDependencies): boolean {
   return listCandidates(step, deps).some(({ name }) => name !== ca)
+}
+
+/**
+ * What an outage held up is renewed one after the other, not all at the instant at which it ends; and
+ * while it lasts one request in a while shows that it does. Where another CA may do it, or when it is
+ * high time, nobody waits.
+ */
+function waitForOthers(
+  step: Step,
+  deps: StepDependencies,
+): { retryAt: number; turn: number } | undefined {
+  const { clock, random, outages } = deps
+  const { certificate, issuance } = step.chain
+  const [issuer, ...others] = listCandidates(step, deps)
+  const now = clock.now()
+  if (!certificate || !issuer || others.length > 0) return undefined
+  if (issuance.state === 'issued' && wantsHurry(certificate, issuance.renewalInfo)) return undefined
+  const latest = expiryWarningAt(certificate, { isUploaded: false })
+  const turn = turnOf(issuance) ?? now
+  const servedAt = outages.servedAt(issuer.name, turn)
+  if (servedAt === undefined && !outages.isAway(issuer.name)) return undefined
+  const lookAgainAt = now + LOOK_AGAIN_MS * (0.5 + random.fraction() / 2)
+  const retryAt = Math.round(Math.min(servedAt ?? lookAgainAt, latest))
+  return retryAt > now ? { retryAt, turn } : undefined
+}
+
+function turnOf(issuance: Issuance): number | undefined {
+  if (issuance.state !== 'scheduled') return undefined
+  return issuance.turn ?? issuance.failingSince
 }
 
 /** Those that do not answer at present come last, but they come. */

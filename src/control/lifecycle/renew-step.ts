@@ -13,14 +13,24 @@ export function firstCheckAt(now: number, fraction: number): number {
   return Math.round(now + CHECK_EVERY_MS * (0.5 + fraction / 2))
 }
 
-/** Renews what is due; else asks the CA whether it wants it renewed sooner, or later (RFC 9773). */
+/** Renews what is due, in its turn; else asks the CA whether it wants it renewed sooner, or later (RFC 9773). */
 export async function renew(
   issuance: StateOf<'issued'>,
   step: Step,
   deps: StepDependencies,
 ): Promise<StepOutcome> {
-  if (issuance.renewAt <= deps.clock.now()) return openOrder(step, deps)
-  return event(await askWhen(issuance, step, deps))
+  const now = deps.clock.now()
+  if (issuance.renewAt > now) return event(await askWhen(issuance, step, deps))
+  const turn = await takeTurn(issuance, step, deps)
+  return turn > now ? event({ type: 'deferred', retryAt: turn, turn }) : openOrder(step, deps)
+}
+
+async function takeTurn(
+  { renewalInfo }: StateOf<'issued'>,
+  { chain: { certificate } }: Step,
+  { pace, clock }: StepDependencies,
+): Promise<number> {
+  return certificate ? pace.takeTurn({ certificate, renewalInfo }) : clock.now()
 }
 
 async function askWhen(

@@ -6,7 +6,7 @@ import {
 } from '#domain/custom-hostname.ts'
 import { parentOf } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
-import type { Store } from '#store/store.ts'
+import type { HostnameStore, ZoneStore } from '#store/store.ts'
 
 import { applyOwnership } from './apply.ts'
 
@@ -17,17 +17,22 @@ import { applyOwnership } from './apply.ts'
  * other one is looked at anew.
  */
 export interface RivalOptions {
-  store: Store
+  store: RivalStore
   clock: Clock
   /** Publishes what changed. */
   onFact: () => void
   defaultCnameTarget: string | undefined
 }
 
+export interface RivalStore {
+  readonly zones: Pick<ZoneStore, 'find'>
+  readonly hostnames: Pick<HostnameStore, 'find' | 'listByName' | 'update'>
+}
+
 /** The records of the same name, whatever zone they are in. */
 export async function listOthers(
   { id, hostname }: CustomHostname,
-  store: Store,
+  store: Pick<RivalStore, 'hostnames'>,
 ): Promise<CustomHostname[]> {
   const records = await store.hostnames.listByName(hostname)
   return records.filter((other) => other.id !== id)
@@ -36,7 +41,7 @@ export async function listOthers(
 /** Records of other zones whose wildcard serves the name. */
 async function listWildcards(
   { hostname, zoneId }: CustomHostname,
-  store: Store,
+  store: Pick<RivalStore, 'hostnames'>,
 ): Promise<CustomHostname[]> {
   const parent = parentOf(hostname)
   const above = parent === undefined ? [] : await store.hostnames.listByName(parent)

@@ -10,6 +10,7 @@ import type { KeyMaker } from '../ca/key-maker.ts'
 import type { Budget, Priority } from './budget.ts'
 import type { Inspector } from './inspector.ts'
 import type { Outages } from './outages.ts'
+import type { RenewalPace } from './renewal-pace.ts'
 
 /**
  * What one step of one chain found. Nothing is written by the step itself: the outcome is applied to
@@ -22,6 +23,7 @@ export type StepOutcome =
 export interface StepDependencies {
   issuers: Issuers
   budget: Budget
+  pace: RenewalPace
   outages: Outages
   inspector: Inspector
   keyMaker: KeyMaker

@@ -142,6 +142,7 @@ const issuance = z.discriminatedUnion('state', [
     ...trying,
     attempts: z.number().exactOptional(),
     problem: z.string().exactOptional(),
+    turn: instant.exactOptional(),
   }),
   z.strictObject({
     state: z.literal('ordered'),

@@ -83,6 +83,19 @@ describe('when to renew', () => {
     expect(await steps.advance(issued, served)).toEqual({ ...issued, nextAt: renewAt })
   })
 
+  it('comes, and then it waits its turn, once', async () => {
+    const one = fakeIssuer('one')
+    const turn = NOON + DAY
+    const steps = stepsWith([one], {
+      pace: { takeTurn: async () => turn },
+      findCertificate: async () => certificate,
+    })
+    const waiting = await steps.advance({ ...issued, renewAt: NOON }, served)
+    expect(waiting).toEqual({ state: 'scheduled', nextAt: turn, turn, failures: 0 })
+    steps.clock.jump(turn)
+    expect(await steps.advance(waiting, served)).toMatchObject({ state: 'ordered' })
+  })
+
   it('comes, and then another CA that did not make the chain is not told what it replaces', async () => {
     const two = fakeIssuer('two', { hasRenewalInfo: true })
     const steps = stepsAt(two)
@@ -91,5 +104,67 @@ describe('when to renew', () => {
     expect(two.opened).toEqual([
       { hostname: expect.any(String), wildcard: false, keyAlgorithm: 'ecdsa' },
     ])
+  })
+})
+
+describe('a renewal that is due while the only CA is away', () => {
+  const due: Issuance = { ...issued, renewAt: NOON }
+  const away = new IssuerError('unavailable', 'away')
+
+  /** A CA that is away until `back`, and was found so a moment ago. */
+  async function duringOutage(): Promise<Steps & { issuer: FakeIssuer; back: () => void }> {
+    let isAway = true
+    const issuer = fakeIssuer('one')
+    const { openOrder } = issuer
+    const steps = stepsAt({
+      ...issuer,
+      openOrder: async (...args) => {
+        if (isAway) throw away
+        return openOrder(...args)
+      },
+    })
+    await steps.take(due, served)
+    return { ...steps, issuer, back: () => void (isAway = false) }
+  }
+
+  it('does not ask again what another one has just been refused', async () => {
+    const { advance, clock } = await duringOutage()
+    clock.jump(NOON + 1_000)
+    const waiting = await advance({ ...due, renewAt: NOON + 1_000 }, served)
+    expect(waiting).toMatchObject({ state: 'scheduled', failures: 0, turn: NOON + 1_000 })
+    expect(waiting).not.toHaveProperty('problem')
+    clock.jump(NOON + HOUR)
+    expect(await advance(waiting, served)).toMatchObject({ failures: 1, problem: 'away' })
+  })
+
+  it('waits after it for those whose turn was before', async () => {
+    const { advance, take, clock, issuer, back } = await duringOutage()
+    const turn = NOON + 10 * HOUR
+    const waiting: Issuance = { state: 'scheduled', nextAt: turn, turn, failures: 0 }
+    clock.jump(NOON + 20 * HOUR)
+    back()
+    await take({ ...due }, served)
+    expect(issuer.opened).toHaveLength(1)
+    expect(await advance(waiting, served)).toMatchObject({ nextAt: NOON + 28 * HOUR, turn })
+    clock.jump(NOON + 28 * HOUR)
+    expect(await advance(waiting, served)).toMatchObject({ state: 'ordered' })
+  })
+
+  it('waits for nobody where half of its time has gone by', async () => {
+    const { advance, clock, back } = await duringOutage()
+    clock.jump(NOON + 75 * DAY)
+    expect(await advance(due, served)).toMatchObject({ state: 'scheduled', failures: 1 })
+    back()
+    expect(await advance(due, served)).toMatchObject({ state: 'ordered' })
+  })
+
+  it('waits for nobody where the CA has to revoke it', async () => {
+    const { advance, clock, back } = await duringOutage()
+    const window = { start: NOON - DAY, end: NOON }
+    clock.jump(NOON + HOUR)
+    back()
+    expect(await advance({ ...due, renewalInfo: { window } }, served)).toMatchObject({
+      state: 'ordered',
+    })
   })
 })
