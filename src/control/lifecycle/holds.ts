@@ -1,7 +1,7 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { HELD, type Hold } from '#domain/hold.ts'
 import { Alarm } from '#lib/alarm.ts'
-import type { Store } from '#store/store.ts'
+import type { HoldStore, Store } from '#store/store.ts'
 
 import { applyOwnership } from './apply.ts'
 import { writeRecord, type WriteDependencies } from './write-record.ts'
@@ -21,7 +21,10 @@ export interface HoldEnforcement extends AsyncDisposable {
 }
 
 /** Whether a hold covers the hostname now. */
-export async function isHeld({ hostname }: CustomHostname, store: Store): Promise<boolean> {
+export async function isHeld(
+  { hostname }: CustomHostname,
+  store: { readonly holds: Pick<HoldStore, 'findCovering'> },
+): Promise<boolean> {
   return (await store.holds.findCovering(hostname)) !== undefined
 }
 
@@ -31,7 +34,11 @@ const AFTER_FAILURE_MS = 1_000
 /** Records written side by side: they share their commits. */
 const AT_ONCE = 50
 
-export function startHoldEnforcement(options: WriteDependencies): HoldEnforcement {
+export interface HoldDependencies extends WriteDependencies {
+  store: Store
+}
+
+export function startHoldEnforcement(options: HoldDependencies): HoldEnforcement {
   const { store, clock, log } = options
   const closing = new AbortController()
   const alarm = new Alarm(clock)
@@ -57,7 +64,7 @@ export function startHoldEnforcement(options: WriteDependencies): HoldEnforcemen
   return { wake: () => alarm.wake(), close, [Symbol.asyncDispose]: close }
 }
 
-async function enforce(hold: Hold, deps: WriteDependencies, signal: AbortSignal): Promise<void> {
+async function enforce(hold: Hold, deps: HoldDependencies, signal: AbortSignal): Promise<void> {
   const { store, clock, log } = deps
   let count = 0
   for await (const records of store.hostnames.allCoveredBy(hold)) {
@@ -74,7 +81,7 @@ async function enforce(hold: Hold, deps: WriteDependencies, signal: AbortSignal)
 }
 
 /** The hold may have been removed, or put otherwise, since the record was found. */
-async function block(record: CustomHostname, deps: WriteDependencies): Promise<boolean> {
+async function block(record: CustomHostname, deps: HoldDependencies): Promise<boolean> {
   const { store, clock } = deps
   if (record.ownership.state === 'blocked' || !(await isHeld(record, store))) return false
   const written = await writeRecord(

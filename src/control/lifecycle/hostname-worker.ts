@@ -3,7 +3,7 @@ import { KEY_ALGORITHMS } from '#domain/certificate.ts'
 import { chainDueAt, chainOf, isDue, type CustomHostname } from '#domain/custom-hostname.ts'
 import { HELD } from '#domain/hold.ts'
 import type { OwnershipEvent } from '#domain/ownership.ts'
-import type { HostnameChange } from '#store/store.ts'
+import type { HoldStore, HostnameChange } from '#store/store.ts'
 
 import { applyOutcome, applyOwnership, isStillWanted } from './apply.ts'
 import type { Deployments } from './deployments.ts'
@@ -11,11 +11,17 @@ import { isHeld } from './holds.ts'
 import { dropOutcome, takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
 import { isRunOut } from './retirement.ts'
-import { listOthers, moveRivals, rivalTargetsOf } from './rivals.ts'
+import { listOthers, moveRivals, rivalTargetsOf, type RivalStore } from './rivals.ts'
 import type { StepDependencies } from './step.ts'
 import { writeRecord, type WriteDependencies } from './write-record.ts'
 
+/** What of the store a worker needs. */
+export interface WorkerStore extends RivalStore {
+  readonly holds: Pick<HoldStore, 'findCovering'>
+}
+
 export interface HostnameWorkerOptions extends StepDependencies, WriteDependencies {
+  store: WorkerStore
   deployments: Pick<Deployments, 'whenApplied'>
   /** Publishes the record at once. */
   publishNow(id: string): Promise<boolean>

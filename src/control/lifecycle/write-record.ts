@@ -2,12 +2,12 @@ import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
-import type { HostnameChange, Store } from '#store/store.ts'
+import type { HostnameChange, HostnameStore } from '#store/store.ts'
 
 import { newRenewalProblem } from './retirement.ts'
 
 export interface WriteDependencies {
-  store: Store
+  store: { readonly hostnames: Pick<HostnameStore, 'update'> }
   clock: Clock
   log: Logger
   /** There are new outbox rows. */
