@@ -10,6 +10,11 @@ export class SingleFlight<Key, Value> {
     return this.#running.size
   }
 
+  /** Resolves when all executions that are under way have ended, however they end. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running.values())
+  }
+
   run(key: Key, execute: () => Promise<Value>): Promise<Value> {
     const running = this.#running.get(key)
     if (running) return running

@@ -73,6 +73,9 @@ class OutboxPublisher implements Publisher {
   readonly #alarm: Alarm
   /** Rows that cannot be published for a reason of their own: hostname id → serial. */
   readonly #setAside = new Map<string, number>()
+  /** Of wildcards, by their ids. */
+  readonly #below = new SingleFlight<string, void>()
+  readonly #belowDue = new Set<string>()
   readonly #fillings = new SingleFlight<string, void>()
   #failures = 0
 
@@ -134,6 +137,7 @@ class OutboxPublisher implements Publisher {
     this.#closing.abort(new DOMException('closing', 'AbortError'))
     this.wake()
     await this.#running
+    await this.#below.settled()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -249,7 +253,7 @@ class OutboxPublisher implements Publisher {
       serving && !(await this.#isServedFromAbove(serving))
         ? await directory.publish(await this.#render(serving))
         : await directory.withdraw(record.hostname, serving?.id ?? record.id)
-    await this.#publishBelow(record)
+    if (record.ssl?.wildcard) this.#beginBelow(record)
     await store.outbox.complete(
       { hostnameId: record.id, serial: record.deployment.serial },
       changeId,
@@ -268,12 +272,34 @@ class OutboxPublisher implements Publisher {
     return above.some(isServableWildcard)
   }
 
-  /** Whether a wildcard is served says whether names that are not proved have bindings of their own. */
-  async #publishBelow({ hostname, ssl }: CustomHostname): Promise<void> {
-    if (!ssl?.wildcard) return
+  /**
+   * Whether a wildcard is served says whether names that are not proved have bindings of their own.
+   * There may be thousands: one after the other, and nobody waits for them.
+   */
+  #beginBelow(record: CustomHostname): void {
+    this.#belowDue.add(record.id)
+    void this.#below.run(record.id, async () => {
+      // Once more where it was published meanwhile: the first of them may have seen what was before.
+      while (this.#belowDue.delete(record.id)) await this.#publishBelow(record)
+    })
+  }
+
+  /** Never rejects. */
+  async #publishBelow(record: CustomHostname): Promise<void> {
+    const { hostname, id: hostnameId } = record
+    try {
+      await this.#publishPending(record)
+    } catch (err) {
+      const message = 'cannot publish the names below a wildcard'
+      this.#options.log.warn({ err, hostname, hostnameId }, message)
+    }
+  }
+
+  async #publishPending({ hostname }: CustomHostname): Promise<void> {
     const covered = { domain: hostname, includeSubdomains: true }
     for await (const records of this.#options.store.hostnames.allCoveredBy(covered)) {
       for (const { id, hostname: name, ownership, deployment } of records) {
+        if (this.#closing.signal.aborted) return
         const isBelow = parentOf(name) === hostname && ownership.state === 'pending'
         if (isBelow) await this.#publishOrSetAside({ hostnameId: id, serial: deployment.serial })
       }
