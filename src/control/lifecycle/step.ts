@@ -5,9 +5,9 @@ import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
+import type { Budget, Priority } from '../ca/budget.ts'
 import type { Issuers } from '../ca/issuers.ts'
 import type { KeyMaker } from '../ca/key-maker.ts'
-import type { Budget, Priority } from './budget.ts'
 import type { Inspector } from './inspector.ts'
 import type { Outages } from './outages.ts'
 
