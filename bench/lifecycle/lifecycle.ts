@@ -73,7 +73,8 @@ async function watch(run: Run, count: number): Promise<void> {
 async function checkServed({ custos, caFile }: Scene, count: number): Promise<void> {
   for (let sample = 0; sample < Math.min(SAMPLES, count); sample++) {
     const serverName = NAME(Math.floor((sample * count) / SAMPLES))
-    const verify = { port: custos.httpsPort, serverName, caFile }
+    const input = `GET / HTTP/1.1\r\nHost: ${serverName}\r\nConnection: close\r\n\r\n`
+    const verify = { port: custos.httpsPort, serverName, caFile, input }
     const ecdsa = await sClient({ ...verify, args: ['-verify_hostname', serverName] })
     const args = ['-verify_hostname', serverName, '-sigalgs', 'rsa_pss_rsae_sha256']
     const rsa = await sClient({ ...verify, args })

@@ -28,6 +28,7 @@ import {
   type Deployments,
   type DeploymentsOptions,
 } from './lifecycle/deployments.ts'
+import { giveBackDropped } from './lifecycle/dropped-orders.ts'
 import { startHoldEnforcement, type HoldEnforcement } from './lifecycle/holds.ts'
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
@@ -87,7 +88,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
 
 function createControlApi(
   options: ControlOptions,
-  { publisher, lifecycle, holds, diagnose }: Loops,
+  { publisher, lifecycle, holds, diagnose, dropOrders }: Loops,
 ): ReturnType<typeof createApi> {
   const { config } = options
   return createApi({
@@ -105,6 +106,7 @@ function createControlApi(
         publisher.wake()
         return lifecycle.begin(id)
       },
+      dropOrders,
       wake: () => {
         publisher.wake()
         lifecycle.wake()
@@ -124,6 +126,7 @@ function createControlApi(
 interface Loops {
   publisher: Publisher
   lifecycle: Lifecycle
+  dropOrders(before: CustomHostname, after: CustomHostname | undefined): Promise<void>
   holds: HoldEnforcement
   diagnose: Diagnose
 }
@@ -141,9 +144,21 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
   await ensureFirstZone({ store, clock, random, ...config.firstZone })
 
   const revocations = started.use(startRevocations({ issuers, clock, random, log }))
-  const onRemoved = (certificates: readonly Certificate[]): void => {
+  const findCertificate = (id: string): Promise<Certificate | undefined> =>
+    store.certificates.find(id)
+  const budget = createLedger({ store, clock, metrics, cas: names, limitsOf })
+  const onRemoved = (record: CustomHostname, certificates: readonly Certificate[]): void => {
     lifecycle.wake()
+    void dropOrders(record, undefined, async (id) => certificates.find((one) => one.id === id))
     if (config.revokeOnRemoval) revocations.add(certificates)
+  }
+  const dropOrders = async (
+    before: CustomHostname,
+    after: CustomHostname | undefined,
+    find = findCertificate,
+  ): Promise<void> => {
+    const given = giveBackDropped(before, after, { issuers, budget, findCertificate: find })
+    await given.catch((err: unknown) => log.warn({ err }, 'cannot give an order back'))
   }
   const { deployments, publisher } = startPublishing({ ...options, onRemoved }, started)
   const writing = {
@@ -156,9 +171,9 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     ...writing,
     deployments,
     issuers,
-    budget: createLedger({ store, clock, metrics, cas: names, limitsOf }),
+    budget,
     outages: createOutages(clock),
-    findCertificate: (id) => store.certificates.find(id),
+    findCertificate,
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => {
@@ -171,7 +186,7 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
   const holds = started.use(startHoldEnforcement({ store, clock, log, ...writing }))
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
-  return { publisher, lifecycle, holds, diagnose: diagnoseWith(issuers) }
+  return { publisher, lifecycle, holds, dropOrders, diagnose: diagnoseWith(issuers) }
 }
 
 /** What carries facts to the edges, and hears from them. */

@@ -162,6 +162,20 @@ export function dueAt(record: CustomHostname): number | undefined {
   }
 }
 
+/**
+ * Whether our last look at the customer's side found that it is not ready. Such records wait for their
+ * customers, by the thousand and behind servers that do not answer: what is new, or to be renewed,
+ * must not stand in line behind them.
+ */
+export function isLookedAtAgain({ ownership, chains }: CustomHostname): boolean {
+  const isUnproved = ownership.state === 'pending' && ownership.attempts > 0
+  return isUnproved || chains.some(({ issuance }) => attemptsOf(issuance) > 0)
+}
+
+function attemptsOf(issuance: Issuance): number {
+  return 'attempts' in issuance ? (issuance.attempts ?? 0) : 0
+}
+
 /** Whether there is anything to do for the record now. */
 export function isDue(record: CustomHostname, now: number): boolean {
   return (dueAt(record) ?? Infinity) <= now
@@ -212,6 +226,11 @@ function earliest(times: readonly (number | undefined)[]): number | undefined {
 /** Whether the edges are to serve it, apart from having an origin. */
 export function isServable(record: CustomHostname): boolean {
   return !record.removal && record.ownership.state === 'verified'
+}
+
+/** Whether the edges are to serve the names one label below it too. */
+export function isServableWildcard(record: CustomHostname): boolean {
+  return isServable(record) && record.ssl?.wildcard === true
 }
 
 /**

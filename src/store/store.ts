@@ -102,15 +102,21 @@ export interface HostnameStore {
   /**
    * Leases up to `limit` records that are due at `now` (`dueAt`) and not leased, the longest due
    * first, to nobody else until `now + leaseMs`. A record may have changed by the time it is worked
-   * on: `update` decides on the newest.
+   * on: `update` decides on the newest. A lease that was given before the clock was set far back is
+   * none.
+   *
+   * @param options.again only those that are looked at again (`isLookedAtAgain`), or only the others
    */
-  claimDue(now: number, options: { leaseMs: number; limit: number }): Promise<CustomHostname[]>
+  claimDue(
+    now: number,
+    options: { leaseMs: number; limit: number; again: boolean },
+  ): Promise<CustomHostname[]>
   /** Leases one record, due or not. @returns undefined where there is none or it is leased */
   claim(id: string, now: number, leaseMs: number): Promise<CustomHostname | undefined>
   /** Ends a lease early; the record is claimable again as soon as it is due. */
   release(id: string): Promise<void>
   /** The earliest instant at which `claimDue` could return something; undefined where none will. */
-  nextDueAt(): Promise<number | undefined>
+  nextDueAt(again: boolean): Promise<number | undefined>
   /** Hostnames of all zones a certificate of which is over at `instant` unless it is replaced. */
   countExpiringBy(instant: number): Promise<number>
   /** Records whose publication is not known to be applied everywhere (or whose removal is not). */

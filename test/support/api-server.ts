@@ -82,6 +82,7 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
         begun.push(id)
         await openOrder(store, id)
       },
+      dropOrders: async () => {},
       wake: () => void woken++,
     },
     diagnose: async () => undefined,

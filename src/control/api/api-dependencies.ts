@@ -1,3 +1,4 @@
+import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { Random } from '#lib/random.ts'
@@ -31,6 +32,8 @@ export interface ApiLifecycle {
    * budget. Never throws: what it could not do, the loop does later.
    */
   begin(id: string): Promise<void>
+  /** A record was edited: orders that it had, and has no more, are given up. Never throws. */
+  dropOrders(before: CustomHostname, after: CustomHostname): Promise<void>
   /** Something became due: the loop need not sleep on. */
   wake(): void
 }

@@ -24,20 +24,23 @@ const MAX_STATE = 128
 const MAX_LOCALITY = 128
 const MAX_ORGANIZATION = 64
 
+/** A lone surrogate, which JSON can say, has no UTF-8. */
+const WRITABLE = /^[^\p{Cc}\p{Cs}]*$/u
+
 function text(max: number): z.ZodString {
   return z
     .string('must be a string')
     .trim()
     .min(1, 'is required')
     .max(max, `must have at most ${max} characters`)
-    .regex(/^\P{Cc}*$/u, 'must not have control characters')
+    .regex(WRITABLE, 'must not have control characters, or halves of any')
 }
 
 const COMMON_NAME = z
   .string('must be a string')
   .trim()
   .min(1, 'is required')
-  .regex(/^\P{Cc}*$/u, 'must not have control characters')
+  .regex(WRITABLE, 'must not have control characters, or halves of any')
   .refine((value) => value.length <= MAX_COMMON_NAME, {
     message: `must have at most ${MAX_COMMON_NAME} characters`,
     ...fault('csr-common-name-long'),

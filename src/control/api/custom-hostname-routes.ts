@@ -108,10 +108,15 @@ function editRoute(app: ApiInstance, deps: ApiDependencies): void {
     const { id } = record
     const edit = await toEdit(deps, record, body)
     const now = deps.clock.now()
+    let before = record
     const edited = await applyChange(deps.store, id, {
-      change: (current) => editCustomHostname(current, edit, now),
+      change: (current) => {
+        before = current
+        return editCustomHostname(current, edit, now)
+      },
       by: principal.name,
     })
+    await deps.lifecycle.dropOrders(before, edited)
     await deps.lifecycle.begin(id)
     const newest = (await deps.store.hostnames.find(id)) ?? edited
     return reply.code(202).send(success(await presentHostname(deps, zone, newest)))

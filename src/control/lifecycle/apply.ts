@@ -1,11 +1,11 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
-import { withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
+import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
 import { advance, type Issuance, type ManagedChain } from '#domain/issuance.ts'
 import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
 import { MAX_DCV_ATTEMPTS, validationDelayMs } from '#domain/validation.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
-import type { StepOutcome } from './step.ts'
+import type { Step, StepOutcome } from './step.ts'
 
 /**
  * Applies what a step found to the newest record. Pure: it runs inside the store's transaction. An
@@ -21,6 +21,28 @@ export function applyOutcome(
   const issuance = goOnRenewing(chain, advance(chain.issuance, outcome.event, now), now)
   if (issuance === chain.issuance) return undefined
   return { record: replaceChain(withProvenMethod(record, chain, outcome), { ...chain, issuance }) }
+}
+
+/**
+ * Whether the record still wants what the step was taken for. An edit in between asks for other names
+ * or another CA, and begins anew: what comes of the old order would be taken for the new one's.
+ */
+export function isStillWanted(
+  { record, chain }: Pick<Step, 'record' | 'chain'>,
+  current: CustomHostname,
+): boolean {
+  const issuance = chainOf(current, chain.keyAlgorithm)?.issuance
+  return (
+    issuance?.state === chain.issuance.state &&
+    orderUrlOf(issuance) === orderUrlOf(chain.issuance) &&
+    current.ssl?.packId === record.ssl?.packId &&
+    current.ssl?.wildcard === record.ssl?.wildcard &&
+    current.ssl?.certificateAuthority === record.ssl?.certificateAuthority
+  )
+}
+
+function orderUrlOf(issuance: Issuance): string | undefined {
+  return 'order' in issuance ? issuance.order.url : undefined
 }
 
 /**

@@ -40,10 +40,10 @@ export interface DeploymentsOptions {
   clock: Clock
   log: Logger
   /**
-   * A hostname is gone from the edges and from the store: another zone may have its name now. Its
-   * certificates, whose keys are destroyed.
+   * A hostname is gone from the edges and from the store: another zone may have its name now. Called
+   * with the last of it, and with its certificates, whose keys are destroyed.
    */
-  onRemoved?: (certificates: readonly Certificate[]) => void
+  onRemoved?: (record: CustomHostname, certificates: readonly Certificate[]) => void
   /** Gets the edges' reports every few seconds. */
   recordSightings?: SightingRecorder
 }
@@ -210,9 +210,10 @@ class DeploymentWatcher implements Deployments {
 
   async #finishRemoval(record: CustomHostname): Promise<void> {
     const certificates = await this.#options.store.certificates.listByHostname(record.id)
-    await this.#options.store.hostnames.remove(record.id)
+    const isOurs = await this.#options.store.hostnames.remove(record.id)
     await retryRivals(record, this.#options)
-    this.#options.onRemoved?.(certificates)
+    // Where another process was faster, it tells.
+    if (isOurs) this.#options.onRemoved?.(record, certificates)
     this.#options.log.info({ hostname: record.hostname, hostnameId: record.id }, 'hostname removed')
     this.#settle(record.id, Infinity)
   }

@@ -5,10 +5,10 @@ import { HELD } from '#domain/hold.ts'
 import type { OwnershipEvent } from '#domain/ownership.ts'
 import type { HostnameChange } from '#store/store.ts'
 
-import { applyOutcome, applyOwnership } from './apply.ts'
+import { applyOutcome, applyOwnership, isStillWanted } from './apply.ts'
 import type { Deployments } from './deployments.ts'
 import { isHeld } from './holds.ts'
-import { takeStep } from './issuance-steps.ts'
+import { dropOutcome, takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
 import { isRunOut } from './retirement.ts'
 import { listOthers, moveRivals, rivalTargetsOf } from './rivals.ts'
@@ -23,6 +23,11 @@ export interface HostnameWorkerOptions extends StepDependencies, WriteDependenci
   defaultCnameTarget: string | undefined
 }
 
+/**
+ * So late in its time a hostname is not looked at any more: the look might not end in it, and nothing
+ * would be written. It is claimed anew with a time of its own.
+ */
+const BEGIN_LOOKS_MS = 1_500
 /** How long the first look at a new name waits for the edges to know it. */
 const FIRST_DEPLOYMENT_MS = 3_000
 
@@ -34,11 +39,15 @@ const FIRST_DEPLOYMENT_MS = 3_000
 export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
   return {
     async work(id, { signal, opened }) {
+      const startedAt = options.clock.now()
       for (;;) {
         const record = await options.store.hostnames.find(id)
         if (!record || signal.aborted || !isDue(record, options.clock.now())) return
-        const job: Job = { id, signal, options, known: once(() => untilKnown(record, options)) }
+        const known = once(() => untilKnown(record, options))
+        const job: Job = { id, signal, options, known, startedAt }
+        if (isLate(job)) return
         if (await isHeld(record, options.store)) return void (await block(job))
+        if (record.ownership.state === 'verified') await moveRivals(record, options)
         const chains = KEY_ALGORITHMS.map((algorithm) => workOnChain(job, algorithm, opened))
         await allSettled([workOnOwnership(job), ...chains])
       }
@@ -52,6 +61,12 @@ interface Job {
   options: HostnameWorkerOptions
   /** Resolves once the edges know the name, so that they can answer for it. */
   known: () => Promise<void>
+  startedAt: number
+}
+
+/** Whether too little of the job's time is left for a look at the customer's side. */
+function isLate({ startedAt, options }: Job): boolean {
+  return options.clock.now() - startedAt > BEGIN_LOOKS_MS
 }
 
 async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void): Promise<void> {
@@ -63,20 +78,31 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     if (algorithm === 'ecdsa' && chain?.issuance.state !== 'scheduled') opened()
     if (!record || !chain || due === undefined || due > options.clock.now()) return
     if (signal.aborted || !mayBeIssued(record)) return
-    if (chain.issuance.state === 'ordered') await job.known()
-    const outcome = await takeStep({ record, chain, signal }, options)
+    const isLook = chain.issuance.state === 'ordered'
+    if (isLook && isLate(job)) return
+    if (isLook) await job.known()
+    const step = { record, chain, signal }
+    // Beside the step: one after the other would take longer than a hostname may be worked on.
+    const isLeaving = isLook && isRunOut(record, options.clock.now())
+    const [outcome, finding] = await Promise.all([
+      takeStep(step, options),
+      isLeaving ? inspectOwnership(record, job) : undefined,
+    ])
     if (!outcome) return
-    const after = await write(job, (current) =>
-      applyOutcome(current, { keyAlgorithm: algorithm, outcome, now: options.clock.now() }),
-    )
+    let isOvertaken = false
+    const after = await write(job, (current) => {
+      isOvertaken = !isStillWanted(step, current)
+      if (isOvertaken) return undefined
+      return applyOutcome(current, { keyAlgorithm: algorithm, outcome, now: options.clock.now() })
+    })
+    if (isOvertaken) await dropOutcome(outcome, step, options)
     const isNotReady = outcome.kind === 'event' && outcome.event.type === 'not-ready'
-    if (after && isNotReady && isRunOut(after, options.clock.now())) await retireIfGone(after, job)
+    if (after && isNotReady && finding) await retireIfGone(finding, job)
   }
 }
 
 /** Its last certificate is over: a name that does not lead here any more has moved. */
-async function retireIfGone(record: CustomHostname, job: Job): Promise<void> {
-  const finding = await inspectOwnership(record, job)
+async function retireIfGone(finding: OwnershipEvent, job: Job): Promise<void> {
   if (finding.type !== 'not-proved' || job.signal.aborted) return
   const [reason = 'The hostname does not lead here any more.'] = finding.errors
   await write(job, (current) =>
@@ -122,7 +148,7 @@ async function inspectOwnership(record: CustomHostname, job: Job): Promise<Owner
     hostnameId: record.id,
     token: record.ownershipToken,
     cnameTarget: zone?.cnameTarget ?? defaultCnameTarget,
-    rivalTargets: await rivalTargetsOf(others, job.options),
+    rivalTargets: await rivalTargetsOf(record, others, job.options),
   }
   const finding = await inspector.inspectOwnership(question, job.signal)
   if ('errors' in finding) return { type: 'not-proved', errors: finding.errors }

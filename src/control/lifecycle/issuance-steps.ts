@@ -40,8 +40,20 @@ async function giveBackIfLost(
   const { issuance } = step.chain
   const isLost =
     outcome?.kind === 'event' && ['failed', 'order-expired'].includes(outcome.event.type)
-  if (!isLost || !hasOpenOrder(issuance)) return
-  const { ca } = issuance.order
+  if (isLost && hasOpenOrder(issuance)) await giveBack(issuance.order, step, deps)
+}
+
+/** An edit overtook the step: nobody waits for what it ordered. */
+export async function dropOutcome(
+  outcome: StepOutcome,
+  step: Step,
+  deps: StepDependencies,
+): Promise<void> {
+  if (outcome.kind !== 'event' || outcome.event.type !== 'order-opened') return
+  await giveBack(outcome.event.order, step, deps)
+}
+
+async function giveBack({ ca }: Order, step: Step, deps: StepDependencies): Promise<void> {
   const issuer = deps.issuers.find(ca)
   if (!issuer) return
   const exemption = await exemptionOf(issuer, step, deps)

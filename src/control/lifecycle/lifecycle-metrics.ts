@@ -34,8 +34,9 @@ export function observeLifecycle(options: LifecycleMetricsOptions): void {
       help: 'How long the longest waiting hostname has been due; grows when the loop is stuck',
     },
     async (family) => {
-      const nextDueAt = await store.hostnames.nextDueAt()
-      const overdueMs = nextDueAt === undefined ? 0 : clock.now() - nextDueAt
+      const both = [false, true].map((again) => store.hostnames.nextDueAt(again))
+      const nextDueAt = Math.min(...(await Promise.all(both)).map((at) => at ?? Infinity))
+      const overdueMs = clock.now() - nextDueAt
       family.cell({}).value = Math.max(0, overdueMs) / 1000
     },
   )

@@ -39,15 +39,18 @@ export interface LifecycleOptions {
   worker: Worker
   clock: Clock
   log: Logger
-  /** Hostnames worked on at once. @default 64 */
+  /** Hostnames worked on at once, of each `Line`. @default 64 */
   concurrency?: number
+  /** Hostnames begun with by callers; with more the loop begins. @default 256 */
+  maxBegun?: number
 }
 
 /** So long is a record untouched after the death of the process that worked on it. */
 const LEASE_MS = 20_000
 /**
  * Work stops before its lease ends, so that no record has two workers; what is still due is claimed
- * anew. Longer than any single step: the slowest waits 3 s for the edges and 10 s for a fetch.
+ * anew. Longer than any single step: the slowest waits 3 s for the edges and 11 s for the customer's
+ * servers, and begins within the first 1.5 s (`BEGIN_LOOKS_MS`).
  */
 const WORK_MS = 16_000
 const BEGIN_BUDGET_MS = 1_500
@@ -59,22 +62,32 @@ export function startLifecycle(options: LifecycleOptions): Lifecycle {
   return new LifecycleLoop(options)
 }
 
+/**
+ * Who waits has his own line: customers whose DNS is not ready, and slow, take no place from what is
+ * new or to be renewed, and neither do those with whom callers begin.
+ */
+type Line = 'first' | 'again' | 'begun'
+
 interface Job {
+  line: Line
   done: Promise<void>
   opened: Promise<void>
 }
 
 class LifecycleLoop implements Lifecycle {
   readonly #options: LifecycleOptions
-  readonly #concurrency: number
+  readonly #limits: Readonly<Record<Line, number>>
   readonly #closing = new AbortController()
   readonly #jobs = new Map<string, Job>()
+  /** Callers' hostnames that are being claimed. */
+  #claiming = 0
   readonly #alarm: Alarm
   readonly #running: Promise<void>
 
   constructor(options: LifecycleOptions) {
     this.#options = options
-    this.#concurrency = options.concurrency ?? 64
+    const { concurrency = 64, maxBegun = 256 } = options
+    this.#limits = { first: concurrency, again: concurrency, begun: maxBegun }
     this.#alarm = new Alarm(options.clock)
     this.#running = this.#run()
   }
@@ -88,12 +101,9 @@ class LifecycleLoop implements Lifecycle {
   }
 
   async begin(id: string): Promise<void> {
-    const { store, clock, log } = this.#options
+    const { clock, log } = this.#options
     try {
-      if (!this.#jobs.has(id)) {
-        const record = await store.hostnames.claim(id, clock.now(), LEASE_MS)
-        if (record) this.#start(record)
-      }
+      if (!this.#jobs.has(id) && this.#roomIn('begun') > this.#claiming) await this.#claimOne(id)
       const job = this.#jobs.get(id)
       if (!job) return
       const budget = Promise.withResolvers<void>()
@@ -102,6 +112,17 @@ class LifecycleLoop implements Lifecycle {
       timer.cancel()
     } catch (error) {
       log.warn({ err: error, hostnameId: id }, 'cannot begin at once, the loop will')
+    }
+  }
+
+  async #claimOne(id: string): Promise<void> {
+    const { store, clock } = this.#options
+    this.#claiming += 1
+    try {
+      const record = await store.hostnames.claim(id, clock.now(), LEASE_MS)
+      if (record) this.#start(record, 'begun')
+    } finally {
+      this.#claiming -= 1
     }
   }
 
@@ -131,27 +152,43 @@ class LifecycleLoop implements Lifecycle {
 
   async #claim(): Promise<void> {
     const { store, clock } = this.#options
-    const limit = this.#concurrency - this.#jobs.size
-    if (limit <= 0) return
-    const records = await store.hostnames.claimDue(clock.now(), { leaseMs: LEASE_MS, limit })
-    for (const record of records) if (!this.#jobs.has(record.id)) this.#start(record)
+    for (const line of this.#openLines()) {
+      const again = line === 'again'
+      const options = { leaseMs: LEASE_MS, limit: this.#roomIn(line), again }
+      const records = await store.hostnames.claimDue(clock.now(), options)
+      for (const record of records) if (!this.#jobs.has(record.id)) this.#start(record, line)
+    }
+  }
+
+  /** Those of the loop that have room. */
+  #openLines(): Line[] {
+    return (['first', 'again'] as const).filter((line) => this.#roomIn(line) > 0)
+  }
+
+  #roomIn(line: Line): number {
+    let taken = 0
+    for (const job of this.#jobs.values()) if (job.line === line) taken++
+    return this.#limits[line] - taken
   }
 
   async #msUntilNext(): Promise<number> {
     const { store, clock } = this.#options
-    if (this.#jobs.size >= this.#concurrency) return LONGEST_SLEEP_MS
-    const nextDueAt = (await store.hostnames.nextDueAt()) ?? Infinity
+    let nextDueAt = Infinity
+    for (const line of this.#openLines()) {
+      const at = await store.hostnames.nextDueAt(line === 'again')
+      nextDueAt = Math.min(nextDueAt, at ?? Infinity)
+    }
     return Math.min(Math.max(nextDueAt - clock.now(), 0), LONGEST_SLEEP_MS)
   }
 
-  #start(record: CustomHostname): void {
+  #start(record: CustomHostname, line: Line): void {
     const opened = Promise.withResolvers<void>()
     const done = this.#work(record, opened.resolve).finally(() => {
       opened.resolve()
       this.#jobs.delete(record.id)
       this.#alarm.wake()
     })
-    this.#jobs.set(record.id, { done, opened: opened.promise })
+    this.#jobs.set(record.id, { line, done, opened: opened.promise })
   }
 
   /**

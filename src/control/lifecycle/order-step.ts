@@ -133,8 +133,8 @@ async function findPermissionSoon(
 /** The chain that the new one takes over from, where the same CA made it and wants to know. */
 async function findReplaced(
   issuer: Issuer,
-  { chain }: Step,
-  { findCertificate }: StepDependencies,
+  { chain }: Pick<Step, 'chain'>,
+  { findCertificate }: Pick<StepDependencies, 'findCertificate'>,
 ): Promise<Chain | undefined> {
   if (!chain.certificate || !issuer.hasRenewalInfo) return undefined
   const certificate = await findCertificate(chain.certificate.id)
@@ -144,8 +144,8 @@ async function findReplaced(
 /** What an order at this CA counts for: one for names that have a certificate already is a renewal. */
 export async function exemptionOf(
   issuer: Issuer,
-  step: Step,
-  deps: StepDependencies,
+  step: Pick<Step, 'record' | 'chain'>,
+  deps: Pick<StepDependencies, 'findCertificate'>,
 ): Promise<Exemption> {
   if (await findReplaced(issuer, step, deps)) return 'ari'
   const names = namesOf(step.record)

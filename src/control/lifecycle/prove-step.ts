@@ -18,6 +18,11 @@ import {
 
 /** For one look at one challenge: what takes longer is looked at again soon. */
 const LOOK_MS = 6_000
+/**
+ * For all looks of one step: the customer's servers must not be able to make it longer than a hostname
+ * may be worked on, because then nothing of it is written and its back-off never grows.
+ */
+const LOOKS_MS = 10_000
 
 /**
  * Plays the CA before the CA is asked: looks whether CAA permits it and whether it would see one of the
@@ -32,11 +37,8 @@ export async function prove(
   const { order } = issuance
   if (order.expiresAt <= deps.clock.now()) return event({ type: 'order-expired' })
   await deps.putAnswers(step.record)
-  const found = await chooseChallenges(order.challenges, step, deps)
-  if ('problem' in found) return event({ type: 'not-ready', problem: found.problem })
-  const methods = found.challenges.map(({ type }) => type)
-  const forbidden = await findProhibition(issuance, { ...context, methods }, deps)
-  if (forbidden) return forbidden
+  const found = await lookAtAll(issuance, context, deps)
+  if ('kind' in found) return found
   const { hostname } = step.record
   const priority = priorityOf(step)
   const grant = await deps.budget.mayValidate({ ca: order.ca, hostname, priority })
@@ -62,19 +64,50 @@ export async function confirm(
   return event({ type: 'failed', problem, retryAt })
 }
 
+interface Looks extends Step {
+  /** Ends when the time of all looks together is over; `signal` ends the step. */
+  hurry: AbortSignal
+}
+
+/** @returns the challenges to be begun, or why there are none */
+async function lookAtAll(
+  issuance: StateOf<'ordered'>,
+  { step, issuer }: { step: Step; issuer: Issuer },
+  deps: StepDependencies,
+): Promise<{ challenges: OrderChallenge[] } | StepOutcome> {
+  const { signal, record } = step
+  using patience = startDeadline(LOOKS_MS, { clock: deps.clock, signal })
+  const looks = { ...step, hurry: patience.signal }
+  try {
+    const found = await chooseChallenges(issuance.order.challenges, looks, deps)
+    if ('problem' in found) return event({ type: 'not-ready', problem: found.problem })
+    const methods = found.challenges.map(({ type }) => type)
+    const forbidden = await findProhibition(issuance, { looks, issuer, methods }, deps)
+    return forbidden ?? found
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!patience.isOver) throw error
+    return event({ type: 'not-ready', problem: lateSentence(record.hostname) })
+  }
+}
+
+function lateSentence(name: string): string {
+  return `${name} did not answer in time.`
+}
+
 async function findProhibition(
   { order, attempts }: StateOf<'ordered'>,
-  context: { step: Step; issuer: Issuer; methods: readonly ChallengeType[] },
+  context: { looks: Looks; issuer: Issuer; methods: readonly ChallengeType[] },
   deps: StepDependencies,
 ): Promise<StepOutcome | undefined> {
-  const { step, issuer, methods } = context
-  const { record, signal } = step
+  const { looks, issuer, methods } = context
+  const { record, hurry } = looks
   const { inspector } = deps
-  const permission = await findPermission({ issuer, record, methods, inspector }, signal)
+  const permission = await findPermission({ issuer, record, methods, inspector }, hurry)
   if (permission.isPermitted) return undefined
   const { problem, reason } = permission
   // The records may permit another CA: it is asked next.
-  if (reason === 'caa' && hasAlternative(order.ca, step, deps)) {
+  if (reason === 'caa' && hasAlternative(order.ca, looks, deps)) {
     const retryAt = deps.clock.now() + validationDelayMs(attempts)
     return event({ type: 'failed', problem, retryAt, avoid: order.ca })
   }
@@ -86,7 +119,7 @@ type Chosen = { challenges: OrderChallenge[] } | { problem: string }
 /** One challenge of each name, that the CA would see. */
 async function chooseChallenges(
   offered: readonly OrderChallenge[],
-  step: Step,
+  looks: Looks,
   deps: StepDependencies,
 ): Promise<Chosen> {
   const byName = Map.groupBy(offered, ({ identifier, wildcard = false }) =>
@@ -94,7 +127,7 @@ async function chooseChallenges(
   )
   const challenges: OrderChallenge[] = []
   for (const choice of byName.values()) {
-    const found = await chooseOne(inOrderOf(step.record, choice), step, deps)
+    const found = await chooseOne(inOrderOf(looks.record, choice), looks, deps)
     if ('problem' in found) return found
     challenges.push(found)
   }
@@ -107,13 +140,13 @@ async function chooseChallenges(
  */
 async function chooseOne(
   [first, ...others]: readonly OrderChallenge[],
-  step: Step,
+  looks: Looks,
   deps: StepDependencies,
 ): Promise<OrderChallenge | { problem: string }> {
   if (!first) return { problem: 'The CA offers no way to prove this name that Custos knows.' }
-  const problem = await look(first, step, deps)
+  const problem = await look(first, looks, deps)
   if (problem === undefined) return first
-  const problems = await Promise.all(others.map((other) => look(other, step, deps)))
+  const problems = await Promise.all(others.map((other) => look(other, looks, deps)))
   const ready = others[problems.indexOf(undefined)]
   return ready ?? { problem }
 }
@@ -121,17 +154,18 @@ async function chooseOne(
 /** @returns what is missing; undefined where nothing is */
 async function look(
   challenge: OrderChallenge,
-  { signal }: Step,
+  { signal, hurry }: Looks,
   { inspector, clock }: StepDependencies,
 ): Promise<string | undefined> {
-  using patience = startDeadline(LOOK_MS, { clock, signal })
+  if (hurry.aborted) return lateSentence(challenge.identifier)
+  using patience = startDeadline(LOOK_MS, { clock, signal: hurry })
   try {
     const finding = await inspector.inspectChallenge(challenge, patience.signal)
     return finding.isReady ? undefined : finding.problem
   } catch (error) {
     signal.throwIfAborted()
-    if (!patience.isOver) throw error
-    return `${challenge.identifier} did not answer in time.`
+    if (!patience.signal.aborted) throw error
+    return lateSentence(challenge.identifier)
   }
 }
 

@@ -1,4 +1,10 @@
-import { isServable, servingOf, type CustomHostname } from '#domain/custom-hostname.ts'
+import {
+  isServable,
+  isServableWildcard,
+  servingOf,
+  type CustomHostname,
+} from '#domain/custom-hostname.ts'
+import { parentOf } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Store } from '#store/store.ts'
 
@@ -27,12 +33,26 @@ export async function listOthers(
   return records.filter((other) => other.id !== id)
 }
 
-/** CNAME targets of the zones that serve the name; undefined where nobody does. */
+/** Records of other zones whose wildcard serves the name. */
+async function listWildcards(
+  { hostname, zoneId }: CustomHostname,
+  store: Store,
+): Promise<CustomHostname[]> {
+  const parent = parentOf(hostname)
+  const above = parent === undefined ? [] : await store.hostnames.listByName(parent)
+  return above.filter((one) => one.zoneId !== zoneId && isServableWildcard(one))
+}
+
+/**
+ * CNAME targets of the zones that serve the name, by a record of its own or by the wildcard above it;
+ * undefined where nobody does.
+ */
 export async function rivalTargetsOf(
+  record: CustomHostname,
   others: readonly CustomHostname[],
   { store, defaultCnameTarget }: RivalOptions,
 ): Promise<string[] | undefined> {
-  const serving = others.filter(isServable)
+  const serving = [...others.filter(isServable), ...(await listWildcards(record, store))]
   if (serving.length === 0) return undefined
   const zones = await Promise.all(serving.map(({ zoneId }) => store.zones.find(zoneId)))
   return zones
@@ -40,13 +60,19 @@ export async function rivalTargetsOf(
     .filter((target) => target !== undefined)
 }
 
-/** The record was just proved: those that were proved before it have lost the name. */
-export async function moveRivals(record: CustomHostname, options: RivalOptions): Promise<void> {
-  const { store, clock, onFact } = options
-  const winner = await store.hostnames.find(record.id)
-  if (!winner || !isServable(winner)) return
-  const reason = `${record.hostname} was verified for another zone later.`
-  for (const loser of (await listOthers(winner, store)).filter(isServable)) {
+/**
+ * Those that were proved before another one have lost the name. Asked after each proof, and whenever a
+ * proved record is worked on: the process may have died right after the proof was written.
+ */
+export async function moveRivals(
+  { hostname }: CustomHostname,
+  { store, clock, onFact }: RivalOptions,
+): Promise<void> {
+  const rivals = (await store.hostnames.listByName(hostname)).filter(isServable)
+  const winner = servingOf(rivals)
+  if (!winner) return
+  const reason = `${hostname} was verified for another zone later.`
+  for (const loser of rivals.filter((rival) => rival !== winner)) {
     const event = { type: 'moved-away', reason } as const
     await store.hostnames.update(loser.id, (current) =>
       hasTaken(winner, current) ? applyOwnership(current, event, clock.now()) : undefined,

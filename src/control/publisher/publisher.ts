@@ -1,12 +1,13 @@
 import { DirectoryError, type DirectoryPublisher } from '#directory/directory.ts'
 import {
+  isServableWildcard,
   OWNERSHIP_PATH,
   servingOf,
   wantedAnswers,
   type CustomHostname,
 } from '#domain/custom-hostname.ts'
 import type { Binding, WellKnownAnswer } from '#domain/binding.ts'
-import type { Hostname } from '#domain/hostname.ts'
+import { parentOf, type Hostname } from '#domain/hostname.ts'
 import type { Zone } from '#domain/zone.ts'
 import { Alarm } from '#lib/alarm.ts'
 import { backoffMs } from '#lib/backoff.ts'
@@ -244,14 +245,39 @@ class OutboxPublisher implements Publisher {
     const serving = servingOf(await store.hostnames.listByName(record.hostname))
     if (record.removal) await this.removeAnswers(record)
     if (record.removal && serving) await directory.withdraw(record.hostname, record.id)
-    const changeId = serving
-      ? await directory.publish(await this.#render(serving))
-      : await directory.withdraw(record.hostname, record.id)
+    const changeId =
+      serving && !(await this.#isServedFromAbove(serving))
+        ? await directory.publish(await this.#render(serving))
+        : await directory.withdraw(record.hostname, serving?.id ?? record.id)
+    await this.#publishBelow(record)
     await store.outbox.complete(
       { hostnameId: record.id, serial: record.deployment.serial },
       changeId,
     )
     onPublished(record.id)
+  }
+
+  /**
+   * A name that a wildcard serves stays served while it is merely being proved for somebody: creating
+   * it must not take it out of service. Challenges are answered by way of the wildcard meanwhile.
+   */
+  async #isServedFromAbove({ hostname, ownership }: CustomHostname): Promise<boolean> {
+    const parent = parentOf(hostname)
+    if (ownership.state !== 'pending' || parent === undefined) return false
+    const above = await this.#options.store.hostnames.listByName(parent)
+    return above.some(isServableWildcard)
+  }
+
+  /** Whether a wildcard is served says whether names that are not proved have bindings of their own. */
+  async #publishBelow({ hostname, ssl }: CustomHostname): Promise<void> {
+    if (!ssl?.wildcard) return
+    const covered = { domain: hostname, includeSubdomains: true }
+    for await (const records of this.#options.store.hostnames.allCoveredBy(covered)) {
+      for (const { id, hostname: name, ownership, deployment } of records) {
+        const isBelow = parentOf(name) === hostname && ownership.state === 'pending'
+        if (isBelow) await this.#publishOrSetAside({ hostnameId: id, serial: deployment.serial })
+      }
+    }
   }
 
   async #render(record: CustomHostname): Promise<Binding> {

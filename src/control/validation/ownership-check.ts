@@ -16,7 +16,7 @@ export interface OwnershipCheckOptions {
   fetchWellKnown: FetchWellKnown
   isEdgeAddress: IsEdgeAddress
   clock: Clock
-  /** For all proofs together, in milliseconds. @default 15000 */
+  /** For all proofs together, in milliseconds. @default 11000 */
   deadlineMs?: number
 }
 
@@ -41,7 +41,7 @@ const USER_AGENT = 'Cloudflare Custom Hostname Verification'
  * with `signal.reason`.
  */
 export function createOwnershipCheck(options: OwnershipCheckOptions): OwnershipCheck {
-  const { clock, deadlineMs = 15_000 } = options
+  const { clock, deadlineMs = 11_000 } = options
   return async (question, signal) => {
     signal.throwIfAborted()
     const reason = new NotProved('It took too long.')

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 
 import { expiryWarningAt } from '#domain/certificate.ts'
-import { dueAt, type CustomHostname } from '#domain/custom-hostname.ts'
+import { dueAt, isLookedAtAgain, type CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import { hostnameStatus, removalOverdueAt, sslStatus, type SslStatus } from '#domain/status.ts'
 
@@ -79,6 +79,7 @@ function publishedOf(
 export function deriveIndexColumns(record: CustomHostname): HostnameIndexColumns {
   return {
     due_at: dueAt(record) ?? null,
+    due_again: isLookedAtAgain(record) ? 1 : 0,
     hostname_status: hostnameStatus(record),
     ssl_status: sslStatus(record, -Infinity) ?? null,
     ssl_overdue_at:

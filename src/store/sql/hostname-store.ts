@@ -177,10 +177,10 @@ export class SqlHostnameStore implements HostnameStore {
 
   async claimDue(
     now: number,
-    { leaseMs, limit }: { leaseMs: number; limit: number },
+    options: { leaseMs: number; limit: number; again: boolean },
   ): Promise<CustomHostname[]> {
-    checkCount('limit', limit, MAX_BATCH)
-    const rows = await this.#database.transact((db) => claimDueRows(db, { now, leaseMs, limit }))
+    checkCount('limit', options.limit, MAX_BATCH)
+    const rows = await this.#database.transact((db) => claimDueRows(db, { now, ...options }))
     return this.#readable(rows)
   }
 
@@ -195,8 +195,8 @@ export class SqlHostnameStore implements HostnameStore {
     )
   }
 
-  nextDueAt(): Promise<number | undefined> {
-    return this.#database.read(readNextDueAt)
+  nextDueAt(again: boolean): Promise<number | undefined> {
+    return this.#database.read((db) => readNextDueAt(db, again))
   }
 
   async listUndeployed(limit: number): Promise<CustomHostname[]> {

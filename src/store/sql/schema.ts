@@ -55,6 +55,8 @@ export interface CustomHostnameTable extends HostnameIndexColumns {
 /** What the record implies, written beside it at each write so that it can be found by it. */
 export interface HostnameIndexColumns {
   due_at: number | null
+  /** 1: `isLookedAtAgain`. */
+  due_again: number
   hostname_status: string
   /** As it is apart from the instants below, the only ones at which it changes by itself. */
   ssl_status: string | null

@@ -9,6 +9,7 @@ import { aHostname, NOON } from '#test/records.ts'
 import { aCustomer, eventOf, stepsWith } from '#test/steps.ts'
 
 const NAME = 'app.customer.com'
+const PERMITTED = { isPermitted: true } as const
 
 function ordered(names: readonly string[] = [NAME]): Issuance {
   const order = anOrderAt('one', names)
@@ -116,6 +117,22 @@ describe('proving a name', () => {
     await steps.clock.advance(6_000)
     await steps.clock.advance(6_000)
     expect(eventOf(await taking)).toMatchObject({ via: 'dns-01' })
+  })
+
+  it('ends in time, and is counted, however slowly each thing that is looked at answers', async () => {
+    const hang = <Value>(signal: AbortSignal): Promise<Value> =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    const inspector = aCustomer({
+      inspectPermission: (_, signal) =>
+        Promise.race([steps.clock.sleep(8_000).then(() => PERMITTED), hang<never>(signal)]),
+      inspectChallenge: (_, signal) => hang(signal),
+    })
+    const steps = stepsWith([fakeIssuer('one')], { inspector })
+    const names = [NAME, `*.${NAME}`]
+    const taking = steps.take(ordered(names), withSsl({ wildcard: true }))
+    await steps.clock.advance(10_000)
+    const problem = `${NAME} did not answer in time.`
+    expect(eventOf(await taking)).toEqual({ type: 'not-ready', problem })
   })
 
   it.each<['caa' | 'dns']>([['caa'], ['dns']])(

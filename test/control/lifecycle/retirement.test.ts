@@ -90,6 +90,29 @@ describe('a customer who left', () => {
       .toBeGreaterThan(0)
   })
 
+  it('is moved also where his servers take all the time that they are given', async () => {
+    const inspector = customer()
+    const slow: Inspector = {
+      ...inspector,
+      inspectOwnership: async (question, signal) => {
+        if (hasLeft) await systemClock.sleep(9_000, signal)
+        return inspector.inspectOwnership(question, signal)
+      },
+      inspectChallenge: async (challenge, signal) => {
+        if (hasLeft) await systemClock.sleep(9_000, signal)
+        return inspector.inspectChallenge(challenge, signal)
+      },
+    }
+    let hasLeft = false
+    await using plane = await startControlPlane({ inspector: slow, authorizationReuseMs: 0 })
+    const { id } = await createServed(plane)
+    hasLeft = true
+    inspector.leave()
+    await age(plane, id, systemClock.now() - 1)
+    const seen = await plane.until(id, ({ ownership }) => ownership.state === 'moved')
+    expect(hostnameStatus(seen)).toBe('moved')
+  })
+
   it('who comes back before the end is renewed', async () => {
     const inspector = customer()
     await using plane = await startControlPlane({ inspector, authorizationReuseMs: 0 })

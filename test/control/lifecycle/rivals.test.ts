@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { requestRemoval } from '#control/api/create-custom-hostname.ts'
 import type { Inspector, OwnershipQuestion } from '#control/lifecycle/inspector.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { parseHostname } from '#domain/hostname.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import { systemClock } from '#lib/clock.ts'
 import { startControlPlane, type ControlPlane } from '#test/control-plane.ts'
@@ -43,7 +44,10 @@ async function createRival(plane: ControlPlane, of: CustomHostname): Promise<Cus
   return rival
 }
 
-async function servedFor(plane: ControlPlane, { hostname }: CustomHostname): Promise<unknown> {
+async function servedFor(
+  plane: ControlPlane,
+  { hostname }: CustomHostname,
+): Promise<[string, readonly string[]] | undefined> {
   const binding = await plane.edgeDirectory.findBinding(hostname)
   return binding && [binding.hostnameId, binding.missing]
 }
@@ -64,6 +68,26 @@ describe('a name that two zones have', () => {
       [aZone().cnameTarget],
     ])
     expect(await servedFor(plane, served)).toEqual([served.id, []])
+  })
+
+  it('is not taken from a wildcard, nor out of service, by being created in another zone', async () => {
+    const inspector = customer({ isMoved: false })
+    await using plane = await startControlPlane({ inspector })
+    const created = aHostname({}, systemClock.now())
+    const ssl = created.ssl && { ...created.ssl, method: 'txt' as const, wildcard: true }
+    await plane.create({ ...created, ssl })
+    const served = await plane.until(created.id, isActive)
+    const below = parseHostname(`shop.${served.hostname}`)
+    const rival = await createRival(plane, { ...served, hostname: below })
+    const denied = await plane.until(
+      rival.id,
+      ({ ownership }) => ownership.state === 'pending' && ownership.attempts === 1,
+    )
+    expect(denied.ownership).toMatchObject({ errors: ['points elsewhere'] })
+    expect(await servedFor(plane, denied)).toEqual([served.id, []])
+    await requestRemoval({ store: plane.store, clock: systemClock }, served.id)
+    plane.publisher.wake()
+    await expect.poll(async () => (await servedFor(plane, denied))?.[0]).toBe(rival.id)
   })
 
   it('goes to the other zone soon after it was deleted in the first', async () => {
@@ -89,6 +113,18 @@ describe('a name that two zones have', () => {
     const reason = `${served.hostname} was verified for another zone later.`
     expect(loser.ownership).toMatchObject({ errors: [reason] })
     expect(await servedFor(plane, served)).toEqual([rival.id, []])
+  })
+
+  it('is moved for the first zone also where the process died right after the second proof', async () => {
+    await using plane = await startControlPlane({ inspector: customer({ isMoved: true }) })
+    const served = await createServed(plane)
+    await plane.store.zones.create(RIVAL_ZONE)
+    const now = systemClock.now()
+    const { hostname } = served
+    const ownership = { state: 'verified', at: now, by: 'cname', serial: now } as const
+    await plane.create(aHostname({ zoneId: RIVAL_ZONE.id, hostname, ownership }, now))
+    const loser = await plane.until(served.id, (one) => one.ownership.state === 'moved')
+    expect(hostnameStatus(loser)).toBe('moved')
   })
 
   it('goes to the second zone also when the first one wrote by a clock that runs ahead', async () => {

@@ -114,6 +114,21 @@ describe('an order', () => {
 })
 
 describe('a budget that is used up', () => {
+  it.each(['unavailable', 'rate-limited', 'rejected'] as const)(
+    'has back what was for an order that a CA that is %s never opened',
+    async (kind) => {
+      const given: unknown[] = []
+      const budget = {
+        ...limiting('none'),
+        giveBack: async (order: unknown) => void given.push(order),
+      }
+      const one = fakeIssuer('one', { openOrder: failing(kind) })
+      await stepsWith([one], { budget }).take(fresh)
+      expect([budget.asked.length, given.length]).toEqual([1, 1])
+      expect(budget.asked).toMatchObject(given)
+    },
+  )
+
   const until = NOON + 40 * MINUTE
   const sentence = 'The limit of one is used up until 00:40.'
   const limit = 'orders_per_account'

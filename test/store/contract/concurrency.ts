@@ -18,7 +18,11 @@ export function concurrencyContract(open: OpenStore): void {
       const records = Array.from({ length: 60 }, () => aHostname())
       await createAll(opened.store, records)
       const claims = Array.from({ length: 20 }, (_, n) =>
-        (n % 2 ? opened.store : other).hostnames.claimDue(NOON, { leaseMs: 1_000, limit: 4 }),
+        (n % 2 ? opened.store : other).hostnames.claimDue(NOON, {
+          leaseMs: 1_000,
+          limit: 4,
+          again: false,
+        }),
       )
       const ids = (await Promise.all(claims)).flat().map(({ id }) => id)
       expect(ids).toHaveLength(60)

@@ -13,7 +13,7 @@ const never = (): CustomHostname =>
   aHostname({ ownership: { state: 'blocked', since: NOON, reason: 'held' } })
 
 async function claimDue(store: Store, now: number, limit = 10): Promise<string[]> {
-  const claimed = await store.hostnames.claimDue(now, { leaseMs: LEASE, limit })
+  const claimed = await store.hostnames.claimDue(now, { leaseMs: LEASE, limit, again: false })
   return claimed.map(({ id }) => id)
 }
 
@@ -30,11 +30,38 @@ export function leasesContract(open: OpenStore): void {
       expect(await claimDue(store, NOON + 4)).toEqual([later.id])
     })
 
+    it('are given apart for what is looked at again', async () => {
+      await using opened = await openWithZone(open)
+      const { hostnames } = opened.store
+      const again = aHostname({
+        ownership: { state: 'pending', since: NOON, attempts: 1, nextAt: NOON + 5, errors: [] },
+        chains: [],
+      })
+      await createAll(opened.store, [again, dueAfter(7)])
+      expect(await hostnames.nextDueAt(true)).toBe(NOON + 5)
+      expect(await hostnames.nextDueAt(false)).toBe(NOON + 7)
+      const options = { leaseMs: LEASE, limit: 10, again: true }
+      expect(await hostnames.claimDue(NOON + 9, options)).toEqual([again])
+      expect(await claimDue(opened.store, NOON + 9)).toHaveLength(1)
+    })
+
+    it('that were given before the clock was set far back are none', async () => {
+      await using opened = await openWithZone(open)
+      const { store } = opened
+      const records = [dueAfter(0), dueAfter(1)]
+      const ids = records.map(({ id }) => id)
+      await createAll(store, records)
+      const aYear = 365 * 86_400_000
+      expect(await claimDue(store, NOON + aYear)).toEqual(ids)
+      expect(await store.hostnames.claim(records[1]?.id ?? '', NOON + 2, LEASE)).toBeDefined()
+      expect(await claimDue(store, NOON + 2)).toEqual(ids.slice(0, 1))
+    })
+
     it('are given with the whole record', async () => {
       await using opened = await openWithZone(open)
       const record = dueAfter(0)
       await opened.store.hostnames.create(record)
-      const options = { leaseMs: LEASE, limit: 1 }
+      const options = { leaseMs: LEASE, limit: 1, again: false }
       expect(await opened.store.hostnames.claimDue(NOON, options)).toEqual([record])
     })
 
@@ -100,13 +127,13 @@ export function leasesContract(open: OpenStore): void {
       const removal = { requestedAt: NOON, serial: record.deployment.serial }
       await store.hostnames.update(record.id, (read) => ({ record: { ...read, removal } }))
       expect(await claimDue(store, NOON)).toEqual([])
-      expect(await store.hostnames.nextDueAt()).toBeUndefined()
+      expect(await store.hostnames.nextDueAt(false)).toBeUndefined()
     })
 
     it('are told ahead: the earliest instant at which one could be had', async () => {
       await using opened = await openWithZone(open)
       const { store } = opened
-      const nextDueAt = () => store.hostnames.nextDueAt()
+      const nextDueAt = () => store.hostnames.nextDueAt(false)
       expect(await nextDueAt()).toBeUndefined()
       await store.hostnames.create(never())
       expect(await nextDueAt()).toBeUndefined()

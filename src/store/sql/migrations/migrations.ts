@@ -7,6 +7,7 @@ import { rateBuckets } from './0005-rate-buckets.ts'
 import { namesBelow } from './0006-names-below.ts'
 import { holds } from './0007-holds.ts'
 import { customCsrs } from './0008-custom-csrs.ts'
+import { dueAgain } from './0009-due-again.ts'
 
 /** In order; the first makes version 1. Never edit one that was released: add another. */
 export const migrations: readonly Migration[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   namesBelow,
   holds,
   customCsrs,
+  dueAgain,
 ]
