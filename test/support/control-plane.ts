@@ -4,7 +4,6 @@ import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import { createLocalIssuer } from '#control/ca/local/local-issuer.ts'
 import type { Issuer } from '#control/ca/issuer.ts'
 import { createIssuers } from '#control/ca/issuers.ts'
-import { UNLIMITED } from '#control/lifecycle/budget.ts'
 import { startDeployments } from '#control/lifecycle/deployments.ts'
 import { startHoldEnforcement, type HoldEnforcement } from '#control/lifecycle/holds.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
@@ -27,6 +26,7 @@ import type { Store } from '#store/store.ts'
 
 import { aZone } from './records.ts'
 import { tempDir } from './temp-dir.ts'
+import { UNLIMITED } from './unlimited-budget.ts'
 import { waitUntil } from './wait.ts'
 
 export interface ControlPlaneOptions {

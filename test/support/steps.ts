@@ -1,6 +1,5 @@
 import type { Issuer } from '#control/ca/issuer.ts'
 import { createIssuers } from '#control/ca/issuers.ts'
-import { UNLIMITED } from '#control/lifecycle/budget.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { takeStep } from '#control/lifecycle/issuance-steps.ts'
 import { createOutages } from '#control/lifecycle/outages.ts'
@@ -15,6 +14,7 @@ import { createSealer } from '#lib/sealing.ts'
 
 import { fakeClock, type FakeClock } from './fake-clock.ts'
 import { aHostname, NOON } from './records.ts'
+import { UNLIMITED } from './unlimited-budget.ts'
 
 /** A customer who has done everything right, unless changed. */
 export function aCustomer(changes: Partial<Inspector> = {}): Inspector {

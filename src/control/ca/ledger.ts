@@ -5,67 +5,19 @@ import type { Clock } from '#lib/clock.ts'
 import type { Metrics } from '#lib/metrics.ts'
 import type { Bucket, BudgetAnswer, BudgetRequest, Store } from '#store/store.ts'
 
+import type {
+  Budget,
+  PlannedOrder,
+  Exemption,
+  Grant,
+  LimitName,
+  Priority,
+  Refusal,
+} from './budget.ts'
 import { observeLedger } from './ledger-metrics.ts'
 import { limitInProblem } from './limit-in-problem.ts'
 import { limitSentence } from './limit-sentence.ts'
 import { WaitingLine } from './waiting-line.ts'
-
-/**
- * The budget that CAs give us: asked before each order and before each validation, told of each
- * failure and of each "too many requests". One for all control processes, because it is in the store;
- * they never exceed a limit together. Knows nothing of hostname records, nor of ACME.
- */
-export interface Ledger {
-  /** Asks for one order, and spends for it where it is granted. */
-  take(request: BudgetedOrder): Promise<Grant>
-  /** An order that was granted ended without a certificate: CAs count certificates that they issue. */
-  giveBack(request: Pick<BudgetedOrder, 'ca' | 'names' | 'exemption'>): Promise<void>
-  /** Asks before the CA is told to look at a name. */
-  mayValidate(request: Pick<BudgetedOrder, 'ca' | 'hostname' | 'priority'>): Promise<Grant>
-  noteFailedValidation(failure: Pick<BudgetedOrder, 'ca' | 'hostname'>): Promise<void>
-  /** The CA said "too many requests" (429, or the problem `rateLimited`). */
-  noteLimited(refusal: Refusal): Promise<void>
-}
-
-export interface BudgetedOrder {
-  /** As `Order.ca` names it. */
-  ca: string
-  hostname: Hostname
-  /** All names of the certificate, wildcards too. */
-  names: readonly string[]
-  priority: Priority
-  /** `renewal`: the same names as a certificate that there is; `ari`: and replaces it (RFC 9773). */
-  exemption: 'none' | 'renewal' | 'ari'
-}
-
-/** What expires may use the last token; the others leave some of them for it. */
-export type Priority = 'expiring' | 'new' | 'retry'
-
-export interface Refusal {
-  ca: string
-  /** What the order was for. */
-  hostname: Hostname
-  names: readonly string[]
-  /** As the CA said; undefined: it did not. */
-  retryAfterMs: number | undefined
-  /** In the CA's words. */
-  problem: string
-}
-
-export type Grant =
-  | { granted: true }
-  | {
-      granted: false
-      /** Whose turn it will be by what is known now. */
-      until: number
-      /** When to ask again: at `until`, or earlier where that is far and much may change. */
-      askAgainAt: number
-      limit: LimitName
-      /** For the API. */
-      sentence: string
-    }
-
-export type LimitName = CaLimit | 'retry_after'
 
 export interface LedgerOptions {
   store: Pick<Store, 'budget'>
@@ -95,11 +47,12 @@ const DEFAULT_PAUSE_MS = 60_000
  */
 const LONGEST_PAUSE_MS = 10 * 60_000
 
-export function createLedger(options: LedgerOptions): Ledger {
-  return new CaLedger(options)
+/** The budget, kept in the store. */
+export function createLedger(options: LedgerOptions): Budget {
+  return new Ledger(options)
 }
 
-class CaLedger implements Ledger {
+class Ledger implements Budget {
   readonly #options: LedgerOptions
   readonly #line = new WaitingLine()
   readonly #countWait: (wait: { ca: string; limit: string }) => void
@@ -112,7 +65,7 @@ class CaLedger implements Ledger {
     this.#countWait = observeLedger({ ...options, doorOf, ordersOf })
   }
 
-  async take(request: BudgetedOrder): Promise<Grant> {
+  async take(request: PlannedOrder): Promise<Grant> {
     const { ca, hostname, priority, exemption } = request
     const { store, clock } = this.#options
     const share = RESERVED_SHARE[priority]
@@ -127,13 +80,13 @@ class CaLedger implements Ledger {
     return this.#grant(answer, { ...request, requests })
   }
 
-  async giveBack(request: Pick<BudgetedOrder, 'ca' | 'names' | 'exemption'>): Promise<void> {
+  async giveBack(request: Pick<PlannedOrder, 'ca' | 'names' | 'exemption'>): Promise<void> {
     const { store, clock } = this.#options
     const unused = this.#spendings(request).filter(({ limit }) => limit !== 'orders_per_account')
     if (unused.length > 0) await store.budget.giveBack(unused, clock.now())
   }
 
-  async mayValidate(request: Pick<BudgetedOrder, 'ca' | 'hostname' | 'priority'>): Promise<Grant> {
+  async mayValidate(request: Pick<PlannedOrder, 'ca' | 'hostname' | 'priority'>): Promise<Grant> {
     const { ca, hostname, priority } = request
     const { store, clock } = this.#options
     const failures = this.#failures(ca, hostname)
@@ -146,7 +99,7 @@ class CaLedger implements Ledger {
   async noteFailedValidation({
     ca,
     hostname,
-  }: Pick<BudgetedOrder, 'ca' | 'hostname'>): Promise<void> {
+  }: Pick<PlannedOrder, 'ca' | 'hostname'>): Promise<void> {
     const { store, clock } = this.#options
     const failures = this.#failures(ca, hostname)
     if (failures.length > 0) await store.budget.record(failures, clock.now())
@@ -166,7 +119,7 @@ class CaLedger implements Ledger {
   }
 
   /** What an order spends from. */
-  #spendings(request: Pick<BudgetedOrder, 'ca' | 'names' | 'exemption'>): Bucket[] {
+  #spendings(request: Pick<PlannedOrder, 'ca' | 'names' | 'exemption'>): Bucket[] {
     const { ca, names, exemption } = request
     return ORDER_LIMITS.filter((limit) => !this.#isExempt(ca, limit, exemption)).flatMap((limit) =>
       this.#buckets(ca, { limit, keys: keysOf(limit, { names }) }),
@@ -177,7 +130,7 @@ class CaLedger implements Ledger {
     return this.#buckets(ca, { limit: 'failed_validations', keys: [hostname] })
   }
 
-  #isExempt(ca: string, limit: CaLimit, exemption: BudgetedOrder['exemption']): boolean {
+  #isExempt(ca: string, limit: CaLimit, exemption: Exemption): boolean {
     return exemption !== 'none' && this.#options.limitsOf(ca).exempt[exemption].includes(limit)
   }
 
@@ -208,7 +161,7 @@ class CaLedger implements Ledger {
   }
 }
 
-interface Asked extends Pick<BudgetedOrder, 'hostname' | 'priority'> {
+interface Asked extends Pick<PlannedOrder, 'hostname' | 'priority'> {
   requests: readonly BudgetRequest[]
 }
 

@@ -2,8 +2,8 @@ import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Issuance, ManagedChain, Order } from '#domain/issuance.ts'
 
+import type { Budget } from '../ca/budget.ts'
 import type { Issuers } from '../ca/issuers.ts'
-import type { Budget } from './budget.ts'
 import { exemptionOf } from './order-step.ts'
 import { namesOf } from './step.ts'
 

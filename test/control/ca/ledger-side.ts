@@ -2,7 +2,8 @@ import { join } from 'node:path'
 
 import { onTestFinished } from 'vitest'
 
-import { createLedger, type BudgetedOrder, type Ledger } from '#control/ca/ledger.ts'
+import type { Budget, PlannedOrder } from '#control/ca/budget.ts'
+import { createLedger } from '#control/ca/ledger.ts'
 import { caLimitsOf, UNLIMITED, type CaLimits } from '#domain/ca-limits.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import { Metrics, renderMetrics } from '#lib/metrics.ts'
@@ -17,9 +18,9 @@ export const DAY = 24 * HOUR
 export const LETS_ENCRYPT = caLimitsOf('https://acme-v02.api.letsencrypt.org/directory')
 
 export interface LedgerUnderTest {
-  ledger: Ledger
+  ledger: Budget
   /** Of another control process on the same store. */
-  other: Ledger
+  other: Budget
   clock: FakeClock
   scrape(): Promise<string>
 }
@@ -31,7 +32,7 @@ export async function openLedgers(limits: CaLimits = LETS_ENCRYPT): Promise<Ledg
   const clock = fakeClock(NOON)
   const sealer = createSealer([new Uint8Array(32)])
   const limitsOf = (ca: string): CaLimits => (ca === 'le' ? limits : UNLIMITED)
-  const open = async (metrics: Metrics): Promise<Ledger> => {
+  const open = async (metrics: Metrics): Promise<Budget> => {
     const store = await openSqlStore({ path: join(dir.path, 'custos.db'), sealer, clock })
     onTestFinished(() => store.close())
     return createLedger({ store, clock, metrics, cas: ['le', 'own'], limitsOf })
@@ -46,7 +47,7 @@ export async function openLedgers(limits: CaLimits = LETS_ENCRYPT): Promise<Ledg
 }
 
 /** An order of `app<n>.customer<n>.com`. */
-export function anOrderOf(n: number, change: Partial<BudgetedOrder> = {}): BudgetedOrder {
+export function anOrderOf(n: number, change: Partial<PlannedOrder> = {}): PlannedOrder {
   const hostname = change.hostname ?? parseHostname(`app${n}.customer${n}.com`)
   const names = [hostname]
   return { ca: 'le', hostname, names, priority: 'new', exemption: 'none', ...change }

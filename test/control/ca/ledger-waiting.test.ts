@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import type { Grant } from '#control/ca/ledger.ts'
+import type { Grant } from '#control/ca/budget.ts'
 import { withOverrides } from '#domain/ca-limits.ts'
 import { NOON } from '#test/records.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import type { BudgetedOrder, Grant, Ledger } from '#control/ca/ledger.ts'
+import type { Budget, Grant, PlannedOrder } from '#control/ca/budget.ts'
 import { UNLIMITED, withOverrides } from '#domain/ca-limits.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import { NOON } from '#test/records.ts'
@@ -15,8 +15,8 @@ const DOCS = 'https://letsencrypt.org/docs/rate-limits/'
 
 /** Orders one after the other until one is refused. */
 async function takeAll(
-  ledger: Ledger,
-  orderOf: (n: number) => BudgetedOrder,
+  ledger: Budget,
+  orderOf: (n: number) => PlannedOrder,
 ): Promise<{ granted: number; refused: Extract<Grant, { granted: false }> }> {
   for (let granted = 0; granted < 1_000; granted++) {
     const grant = await ledger.take(orderOf(granted))
@@ -135,7 +135,7 @@ describe('the ledger', () => {
   it('stops validating a name, and ordering for it, that failed too often', async () => {
     const { ledger, clock } = await openLedgers()
     const { ca, hostname } = anOrderOf(1)
-    const may = (priority: BudgetedOrder['priority']) =>
+    const may = (priority: PlannedOrder['priority']) =>
       ledger.mayValidate({ ca, hostname, priority })
     expect(await may('retry')).toEqual({ granted: true })
     for (let n = 0; n < 3; n++) await ledger.noteFailedValidation({ ca, hostname })

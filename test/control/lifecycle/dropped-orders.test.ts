@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 
 import { editCustomHostname } from '#control/api/edit-custom-hostname.ts'
 import { createIssuers } from '#control/ca/issuers.ts'
-import { UNLIMITED } from '#control/lifecycle/budget.ts'
 import { giveBackDropped } from '#control/lifecycle/dropped-orders.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Issuance } from '#domain/issuance.ts'
 import { anOrderAt, fakeIssuer } from '#test/fake-issuer.ts'
 import { aHostname, anActiveHostname, NOON, withIssuance } from '#test/records.ts'
+import { UNLIMITED } from '#test/unlimited-budget.ts'
 
 const order = anOrderAt('one')
 const opened = { order, since: NOON, attempts: 0, nextAt: NOON, failures: 0 }

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 
+import type { Budget, PlannedOrder } from '#control/ca/budget.ts'
 import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
-import { UNLIMITED, type Budget, type PlannedOrder } from '#control/lifecycle/budget.ts'
 import { advance, newIssuance, type Issuance } from '#domain/issuance.ts'
 import { fakeIssuer } from '#test/fake-issuer.ts'
 import { aCertificate, aHostname, NOON } from '#test/records.ts'
 import { aCustomer, eventOf, stepsWith } from '#test/steps.ts'
+import { UNLIMITED } from '#test/unlimited-budget.ts'
 
 const MINUTE = 60_000
 const fresh = newIssuance(NOON)
@@ -130,6 +131,8 @@ describe('a budget that is used up', () => {
 
   const until = NOON + 40 * MINUTE
   const sentence = 'The limit of one is used up until 00:40.'
+  const limit = 'orders_per_account'
+  const refused = { granted: false, until, askAgainAt: until, limit, sentence } as const
   function limiting(ca: string): Budget & { asked: PlannedOrder[]; limited: unknown[] } {
     const asked: PlannedOrder[] = []
     const limited: unknown[] = []
@@ -139,7 +142,7 @@ describe('a budget that is used up', () => {
       limited,
       take: async (order) => {
         asked.push(order)
-        return order.ca === ca ? { granted: false, askAgainAt: until, sentence } : { granted: true }
+        return order.ca === ca ? refused : { granted: true }
       },
       noteLimited: async (note) => void limited.push(note),
     }
