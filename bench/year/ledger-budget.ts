@@ -1,5 +1,5 @@
 import { createLedger } from '#control/ca/ledger.ts'
-import type { Budget, PlannedOrder } from '#control/lifecycle/budget.ts'
+import type { Budget, PlannedOrder } from '#control/ca/budget.ts'
 import { caLimitsOf, withOverrides } from '#domain/ca-limits.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Metrics } from '#lib/metrics.ts'

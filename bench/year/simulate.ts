@@ -1,5 +1,5 @@
 import { createIssuers } from '#control/ca/issuers.ts'
-import type { Budget } from '#control/lifecycle/budget.ts'
+import type { Budget } from '#control/ca/budget.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import type { Worker } from '#control/lifecycle/lifecycle.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { UNLIMITED } from '#control/lifecycle/budget.ts'
+import { UNLIMITED } from '#test/unlimited-budget.ts'
 
 import { createScenario, type Scenario } from '../../../bench/year/scenario.ts'
 import { simulate, type Faults } from '../../../bench/year/simulate.ts'
