@@ -28,8 +28,8 @@ interface Refusal {
   retryAt: number
 }
 
-/** How often those who wait for the end of an outage look whether it is over. */
-const LOOK_AGAIN_MS = 3_600_000
+/** How often those who would be served first after an outage look whether it is over. */
+const LOOK_AGAIN_MS = 10 * 60_000
 
 /** The customer's CAA records choose among the CAs; a DNS that is slower than this chooses nothing. */
 const PERMISSION_MS = 1_000
@@ -77,10 +77,10 @@ function waitForOthers(
   if (issuance.state === 'issued' && wantsHurry(certificate, issuance.renewalInfo)) return undefined
   const latest = expiryWarningAt(certificate, { isUploaded: false })
   const turn = turnOf(issuance) ?? now
-  const servedAt = outages.servedAt(issuer.name, turn)
-  if (servedAt === undefined && !outages.isAway(issuer.name)) return undefined
-  const lookAgainAt = now + LOOK_AGAIN_MS * (0.5 + random.fraction() / 2)
-  const retryAt = Math.round(Math.min(servedAt ?? lookAgainAt, latest))
+  const { at, isAway } = outages.servedAt(issuer.name, turn)
+  if (isAway && !outages.isAway(issuer.name)) return undefined
+  const lookAgainAt = isAway ? now + LOOK_AGAIN_MS * (0.5 + random.fraction() / 2) : now
+  const retryAt = Math.round(Math.min(Math.max(at, lookAgainAt), latest))
   return retryAt > now ? { retryAt, turn } : undefined
 }
 

@@ -12,10 +12,14 @@ export interface Outages {
   /**
    * When what had its turn at `turn` may go to the CA. Time stands still for those who wait while the
    * CA is away, and is caught up with a little quicker than it went by: first come, first served.
-   *
-   * @returns undefined while the CA is away; an instant that may have gone by
    */
-  servedAt(ca: string, turn: number): number | undefined
+  servedAt(ca: string, turn: number): Service
+}
+
+export interface Service {
+  /** May have gone by. While the CA is away: as if it came back now, so not before. */
+  at: number
+  isAway: boolean
 }
 
 /** So long is a CA passed over where another one may do it. */
@@ -49,9 +53,10 @@ export function createOutages(clock: Clock): Outages {
     isAway: (ca) => (awayUntil.get(ca) ?? -Infinity) > clock.now(),
     servedAt(ca, turn) {
       const known = progresses.get(ca)
-      if (!known || turn <= known.reached) return turn
-      if (known.isAway) return undefined
-      return Math.max(turn, Math.ceil(known.at + (turn - known.reached) / CATCH_UP))
+      if (!known || turn <= known.reached) return { at: turn, isAway: false }
+      const { isAway, reached } = known
+      const since = isAway ? clock.now() : known.at
+      return { at: Math.max(turn, Math.ceil(since + (turn - reached) / CATCH_UP)), isAway }
     },
   }
 }

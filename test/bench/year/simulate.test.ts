@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
+import type { Service } from '#control/lifecycle/outages.ts'
 import { UNLIMITED } from '#test/unlimited-budget.ts'
 
 import { createScenario, type Scenario } from '../../../bench/year/scenario.ts'
@@ -42,7 +43,8 @@ describe('two years of a small fleet', { timeout: 120_000 }, () => {
 describe('the simulation fails', { timeout: 120_000 }, () => {
   it('where all renewals go at once after an outage', async () => {
     const pace = { takeTurn: async () => 0 }
-    const rush = { note: () => {}, clear: () => {}, isAway: () => false, servedAt: () => 0 }
+    const servedAt = (): Service => ({ at: 0, isAway: false })
+    const rush = { note: () => {}, clear: () => {}, isAway: () => false, servedAt }
     const { startAt } = createScenario()
     const outage = { start: startAt + 70 * DAY, end: startAt + 75 * DAY }
     const scenario = beginning(110, { outages: [outage] })
