@@ -5,7 +5,7 @@ import { validationDelayMs } from '#domain/validation.ts'
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { Exemption } from './budget.ts'
 import type { PermissionFinding } from './inspector.ts'
-import { orderDelayMs, outageDelayMs } from './retry-delays.ts'
+import { orderDelayMs, outageDelayMs, waitSentence } from './retry-delays.ts'
 import {
   event,
   namesOf,
@@ -170,8 +170,8 @@ async function refusalOf(
     const { hostname } = step.record
     const names = namesOf(step.record)
     await budget.noteLimited({ ca: issuer.name, hostname, names, retryAfterMs, problem })
-    const waitMs = retryAfterMs ?? orderDelayMs(failures, random)
-    return { kind: 'limited', problem, retryAt: clock.now() + waitMs }
+    const retryAt = clock.now() + (retryAfterMs ?? orderDelayMs(failures, random))
+    return { kind: 'limited', problem: waitSentence(problem, retryAt), retryAt }
   }
   if (error.kind === 'unavailable') {
     outages.note(issuer.name)
