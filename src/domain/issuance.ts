@@ -19,7 +19,7 @@ export type Issuance =
    */
   | ({ state: 'scheduled'; attempts?: number; problem?: string; turn?: number } & Trying)
   /** The challenges are shown and answered; we look whether the CA would see them. */
-  | ({ state: 'ordered'; attempts: number; problem?: string } & Opened)
+  | ({ state: 'ordered'; attempts: number } & Opened)
   /** The CA was told to look; `via`: at challenges of this type. */
   | ({ state: 'validating'; via?: ChallengeType } & Opened)
   /** Authorized. The key exists (sealed, context: `certificateId`); the CA is to sign. */
@@ -67,8 +67,10 @@ interface Trying extends Waiting {
 interface Opened extends Trying {
   order: Order
   since: number
-  /** Since when the CA has not answered. */
+  /** Since when the CA has not answered, or has told us to wait. */
   awaySince?: number
+  /** Why it does not get on: the name is not ready, or the CA is away. */
+  problem?: string
 }
 
 /** What the CA said of when to renew (RFC 9773 section 4.2). */
@@ -115,8 +117,8 @@ export type IssuanceEvent =
   /** Our own look showed that the CA would not accept it yet. */
   | { type: 'not-ready'; problem: string }
   | { type: 'validation-begun'; via?: ChallengeType }
-  /** The CA is still at it, or away: the order is as it was. */
-  | { type: 'still-waiting'; retryAt: number; isAway?: boolean }
+  /** The CA is still at it or, with a `problem`, away: the order is as it was. */
+  | { type: 'still-waiting'; retryAt: number; problem?: string }
   /** Nothing failed: a limit of the CA is used up until then; without a problem it waits its turn. */
   | { type: 'deferred'; problem?: string; retryAt: number; turn?: number }
   | { type: 'authorized'; certificateId: string; sealedKey: string }
@@ -209,7 +211,7 @@ type StateOf<State extends Issuance['state']> = Extract<Issuance, { state: State
 type EventOf<Type extends IssuanceEvent['type']> = Extract<IssuanceEvent, { type: Type }>
 
 /** What goes on to the next state of the same order; that the CA was away is over with it. */
-function pick(opened: Opened): Omit<Opened, 'nextAt' | 'awaySince'> {
+function pick(opened: Opened): Omit<Opened, 'nextAt' | 'awaySince' | 'problem'> {
   const { order, since, failures } = opened
   return { order, since, failures, ...historyOf(opened) }
 }
@@ -230,11 +232,14 @@ function openOrder(issuance: Issuance, order: Order, now: number): Issuance {
 
 function keepWaiting(
   issuance: StateOf<'ordered' | 'validating' | 'finalizing'>,
-  { retryAt, isAway = false }: EventOf<'still-waiting'>,
+  { retryAt, problem }: EventOf<'still-waiting'>,
   now: number,
 ): Issuance {
-  const { awaySince = now, ...rest } = issuance
-  return { ...rest, nextAt: retryAt, ...(isAway && { awaySince }) }
+  const { awaySince, problem: _, ...rest } = issuance
+  if (problem !== undefined) {
+    return { ...rest, nextAt: retryAt, awaySince: awaySince ?? now, problem }
+  }
+  return { ...(awaySince === undefined ? issuance : rest), nextAt: retryAt }
 }
 
 function defer(issuance: Issuance, event: EventOf<'deferred'>): Issuance {
@@ -325,6 +330,9 @@ function restart(issuance: Issuance, now: number): Issuance {
       const { avoid: _, failingSince: _since, ...rest } = issuance
       return { ...rest, nextAt: now, ...(issuance.attempts && { attempts: 0 }) }
     }
+    case 'validating':
+    case 'finalizing':
+      return issuance.awaySince === undefined ? issuance : { ...issuance, nextAt: now }
     case 'timed_out':
       return newIssuance(now)
     default:

@@ -171,6 +171,9 @@ function problemFacts(before: ManagedChain, after: ManagedChain): TimelineFact[]
     case 'ordered':
       if (isNews && isDeferred(previous, issuance)) return [waiting(keyAlgorithm, issuance)]
       return isNews ? [fact('certificate.not_ready', { keyAlgorithm, problem })] : []
+    case 'validating':
+    case 'finalizing':
+      return isNews ? [waiting(keyAlgorithm, issuance)] : []
     case 'timed_out':
       if (previous.state === 'timed_out') return []
       return [fact('certificate.timed_out', { keyAlgorithm, phase: issuance.phase, problem })]
@@ -186,7 +189,7 @@ function problemFacts(before: ManagedChain, after: ManagedChain): TimelineFact[]
   }
 }
 
-/** Neither an order nor a look has failed: a limit of the CA is in the way. */
+/** Neither an order nor a look has failed: the CA is away, or a limit of it is in the way. */
 function isDeferred(before: Issuance, after: Issuance): boolean {
   return (
     countOf(before, 'failures') === countOf(after, 'failures') &&

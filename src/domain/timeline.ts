@@ -48,7 +48,7 @@ export interface TimelineDetails {
   'ownership.revived': NoDetails
 
   'certificate.ordered': { keyAlgorithm: KeyAlgorithm; ca: string; isRenewal: boolean }
-  /** The CA's limits do not allow it before `nextAt`. */
+  /** The CA is away, or its limits do not allow it: nothing is done before `nextAt`. */
   'certificate.waiting': { keyAlgorithm: KeyAlgorithm; problem: string; nextAt: number }
   /** Our own look shows that the CA would refuse, for another reason than before. */
   'certificate.not_ready': { keyAlgorithm: KeyAlgorithm; problem: string }

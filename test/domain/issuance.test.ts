@@ -340,19 +340,31 @@ describe('failing orders', () => {
 })
 
 describe('a CA that is away', () => {
-  const away: IssuanceEvent = { type: 'still-waiting', retryAt: LATER, isAway: true }
+  const away: IssuanceEvent = { type: 'still-waiting', retryAt: LATER, problem: 'no answer' }
 
   it('is away since the first time that it did not answer', () => {
     const first = advance(STATES.validating, away, BEFORE)
-    expect(first).toMatchObject({ nextAt: LATER, awaySince: BEFORE })
+    expect(first).toMatchObject({ nextAt: LATER, awaySince: BEFORE, problem: 'no answer' })
     expect(advance(first, away, NOW)).toMatchObject({ awaySince: BEFORE })
   })
 
   it('is back when it answers', () => {
     const waiting = advance(STATES.validating, away, BEFORE)
-    expect(advance(waiting, EVENTS['still-waiting'], NOW)).not.toHaveProperty('awaySince')
-    expect(advance(waiting, EVENTS.authorized, NOW)).not.toHaveProperty('awaySince')
+    for (const event of [EVENTS['still-waiting'], EVENTS.authorized]) {
+      const after = advance(waiting, event, NOW)
+      expect(after).not.toHaveProperty('awaySince')
+      expect(after).not.toHaveProperty('problem')
+    }
   })
+
+  it.each(['validating', 'finalizing'] as const)(
+    'is asked at once where somebody asks to try again, but one at work is not: %s',
+    (state) => {
+      const waiting = advance(STATES[state], away, BEFORE)
+      expect(advance(waiting, EVENTS.restart, NOW)).toEqual({ ...waiting, nextAt: NOW })
+      expect(advance(STATES[state], EVENTS.restart, NOW)).toBe(STATES[state])
+    },
+  )
 })
 
 describe('questions about an issuance', () => {

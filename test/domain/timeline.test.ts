@@ -96,6 +96,30 @@ describe('the timeline of a hostname', () => {
     ])
   })
 
+  it('tells once that the CA is away, or of another reason why', () => {
+    const away = { type: 'still-waiting', retryAt: NOON + 1 } as const
+    const told = follow(aHostname(), [
+      opened,
+      { ...away, problem: 'no answer' },
+      { type: 'validation-begun' },
+      { ...away, problem: 'no answer' },
+      { ...away, problem: 'no answer' },
+      { ...away, problem: 'maintenance' },
+      authorized,
+      { ...away, problem: 'maintenance' },
+    ])
+    expect(told).toEqual([
+      ['certificate.ordered'],
+      ['certificate.waiting'],
+      ['certificate.validating'],
+      ['certificate.waiting'],
+      [],
+      ['certificate.waiting'],
+      ['certificate.validated'],
+      ['certificate.waiting'],
+    ])
+  })
+
   it('tells a first order from a renewal', () => {
     const ca = 'local'
     const first = aHostname()

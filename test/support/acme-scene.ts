@@ -172,7 +172,11 @@ function actionsOf({
         return condition(last)
       }
       await waitUntil('the hostname is as it is to be', look, timeoutMs).catch(async (cause) => {
-        const shown = [JSON.stringify(last), ...(await listEvents(id)), custos.log()].join('\n')
+        const shown = [
+          JSON.stringify(last),
+          ...(await listEvents(id)),
+          custos.log().slice(-4_000),
+        ].join('\n')
         throw new Error(`${String(cause)}:\n${shown}`, { cause })
       })
       if (!last) throw new Error('never read')

@@ -110,7 +110,7 @@ function judgeIssuance(chain: ManagedChain, issuance: Issuance): ChainVerdict {
         ? { status: 'waiting', sentence: `The CA is at work on it.`, since: issuance.since }
         : {
             status: 'waiting',
-            sentence: `The CA does not answer, next try at ${renderTime(issuance.nextAt)}: nothing is to be done but to wait.`,
+            sentence: `The CA does not answer, next try at ${renderTime(issuance.nextAt)}: nothing is to be done but to wait.${issuance.problem ? ` ${issuance.problem}` : ''}`,
             since: issuance.awaySince,
           }
     case 'deploying':

@@ -1,6 +1,6 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
-import { advance, type Issuance, type ManagedChain } from '#domain/issuance.ts'
+import { advance, hasOpenOrder, type Issuance, type ManagedChain } from '#domain/issuance.ts'
 import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
 import { MAX_DCV_ATTEMPTS, validationDelayMs } from '#domain/validation.ts'
 import type { HostnameUpdate } from '#store/store.ts'
@@ -94,10 +94,10 @@ function asAsked(before: Issuance, after: Issuance, begunAt: number): Issuance {
   return before.nextAt > begunAt ? { ...after, nextAt: before.nextAt } : after
 }
 
-function isTrying(
-  issuance: Issuance,
-): issuance is Extract<Issuance, { state: 'scheduled' | 'ordered' }> {
-  return issuance.state === 'scheduled' || issuance.state === 'ordered'
+type TryingState = 'scheduled' | 'ordered' | 'validating' | 'finalizing'
+
+function isTrying(issuance: Issuance): issuance is Extract<Issuance, { state: TryingState }> {
+  return issuance.state === 'scheduled' || hasOpenOrder(issuance)
 }
 
 function applySigned(

@@ -2,7 +2,7 @@ import { hasOpenOrder, type IssuanceEvent } from '#domain/issuance.ts'
 
 import type { IssuerError } from '../ca/issuer.ts'
 import { hasAlternative } from './order-step.ts'
-import { orderDelayMs, outageDelayMs } from './retry-delays.ts'
+import { orderDelayMs, outageDelayMs, waitSentence } from './retry-delays.ts'
 import { namesOf, type Step, type StepDependencies } from './step.ts'
 
 /**
@@ -78,7 +78,12 @@ async function wait(
   const avoid = elsewhere(step, deps)
   if (isTooLong && avoid.avoid !== undefined)
     return { type: 'failed', problem, retryAt: now, ...avoid }
-  return { type: 'still-waiting', retryAt, isAway: true }
+  const isLimited = error.kind === 'rate-limited'
+  return {
+    type: 'still-waiting',
+    retryAt,
+    problem: isLimited ? waitSentence(problem, retryAt) : problem,
+  }
 }
 
 /** The CA that has the order is avoided, where there is another. */

@@ -8,7 +8,7 @@ import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { PermissionFinding } from './inspector.ts'
 import { findPermission } from './permission.ts'
 import { wantsHurry } from './renewal-pace.ts'
-import { orderDelayMs, outageDelayMs } from './retry-delays.ts'
+import { orderDelayMs, outageDelayMs, waitSentence } from './retry-delays.ts'
 import {
   event,
   namesOf,
@@ -212,8 +212,8 @@ async function refusalOf(
     const { hostname } = step.record
     const names = namesOf(step.record)
     await budget.noteLimited({ ca: issuer.name, hostname, names, retryAfterMs, problem })
-    const waitMs = retryAfterMs ?? orderDelayMs(failures, random)
-    return { kind: 'limited', problem, retryAt: clock.now() + waitMs }
+    const retryAt = clock.now() + (retryAfterMs ?? orderDelayMs(failures, random))
+    return { kind: 'limited', problem: waitSentence(problem, retryAt), retryAt }
   }
   if (error.kind === 'busy') {
     return { kind: 'busy', problem, retryAt: clock.now() + BUSY_MS }

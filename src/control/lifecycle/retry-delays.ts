@@ -11,6 +11,11 @@ export function orderDelayMs(failures: number, random: Random): number {
   return backoffMs(failures + 1, random.fraction(), ORDER_BACKOFF)
 }
 
+/** What a CA that wants us to wait said, and until when we do, as the API shows it. */
+export function waitSentence(problem: string, until: number): string {
+  return `${problem} (next try at ${new Date(until).toISOString().slice(0, 19).replace('T', ' ')} UTC)`
+}
+
 /** @param failures orders that failed before this one */
 export function outageDelayMs(failures: number, random: Random): number {
   return backoffMs(failures + 1, random.fraction(), OUTAGE_BACKOFF)

@@ -134,7 +134,13 @@ const trying = {
   failingSince: instant.exactOptional(),
   avoid: z.array(z.string()).exactOptional(),
 }
-const opened = { ...trying, order, since: instant, awaySince: instant.exactOptional() }
+const opened = {
+  ...trying,
+  order,
+  since: instant,
+  awaySince: instant.exactOptional(),
+  problem: z.string().exactOptional(),
+}
 
 const issuance = z.discriminatedUnion('state', [
   z.strictObject({
@@ -148,7 +154,6 @@ const issuance = z.discriminatedUnion('state', [
     state: z.literal('ordered'),
     ...opened,
     attempts: z.number(),
-    problem: z.string().exactOptional(),
   }),
   z.strictObject({
     state: z.literal('validating'),

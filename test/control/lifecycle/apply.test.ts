@@ -101,6 +101,20 @@ describe('applyOutcome', () => {
     },
   )
 
+  it('asks a CA that was away again at once where that was asked for while it was silent', () => {
+    const event = { type: 'still-waiting', retryAt: now + 60_000, problem: 'no answer' } as const
+    const after = (nextAt: number): unknown => {
+      const waiting = { order: anOrder(), since: NOON, failures: 0, awaySince: NOON, nextAt }
+      const record = withIssuance(aHostname(), 'ecdsa', { state: 'validating', ...waiting })
+      const outcome: StepOutcome = { kind: 'event', event }
+      const applied = { keyAlgorithm: 'ecdsa', outcome, now, begunAt: NOON } as const
+      const update = applyOutcome(record, applied)
+      return update && chainOf(update.record, 'ecdsa')?.issuance
+    }
+    expect(after(NOON)).toMatchObject({ problem: 'no answer', nextAt: now + 60_000 })
+    expect(after(NOON + 1)).toMatchObject({ problem: 'no answer', nextAt: NOON + 1 })
+  })
+
   it('changes nothing of a hostname that is being removed', () => {
     const record = aHostname({ removal: { requestedAt: NOON, serial: 2 } })
     const outcome: StepOutcome = {
