@@ -12,7 +12,7 @@ import { dropOutcome, takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
 import { isRunOut } from './retirement.ts'
 import { listOthers, moveRivals, rivalTargetsOf, type RivalStore } from './rivals.ts'
-import type { StepDependencies } from './step.ts'
+import type { StepDependencies, StepOutcome } from './step.ts'
 import { writeRecord, type WriteDependencies } from './write-record.ts'
 
 /** What of the store a worker needs. */
@@ -86,11 +86,12 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     if (!record || !chain || due === undefined || due > begunAt) return
     if (signal.aborted || !mayBeIssued(record)) return
     const isLook = chain.issuance.state === 'ordered'
-    if (isLook && isLate(job)) return
+    const isTried = isLook || chain.issuance.state === 'scheduled'
+    const isLeaving = isTried && isRunOut(record, begunAt)
+    if ((isLook || isLeaving) && isLate(job)) return
     if (isLook) await job.known()
     const step = { record, chain, signal }
     // Beside the step: one after the other would take longer than a hostname may be worked on.
-    const isLeaving = isLook && isRunOut(record, options.clock.now())
     const [outcome, finding] = await Promise.all([
       takeStep(step, options),
       isLeaving ? inspectOwnership(record, job) : undefined,
@@ -104,9 +105,13 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
       return applyOutcome(current, { keyAlgorithm: algorithm, outcome, now, begunAt })
     })
     if (isOvertaken) await dropOutcome(outcome, step, options)
-    const isNotReady = outcome.kind === 'event' && outcome.event.type === 'not-ready'
-    if (after && isNotReady && finding) await retireIfGone(finding, job)
+    if (after && finding && isInVain(outcome)) await retireIfGone(finding, job)
   }
+}
+
+/** The name is not ready, or no CA may or would take an order for it. */
+function isInVain(outcome: StepOutcome): boolean {
+  return outcome.kind === 'event' && ['not-ready', 'failed'].includes(outcome.event.type)
 }
 
 /** Its last certificate is over: a name that does not lead here any more has moved. */

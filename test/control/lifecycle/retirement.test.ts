@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 
+import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { hostnameStatus } from '#domain/status.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { systemClock } from '#lib/clock.ts'
+import { alteredIssuer } from '#test/altered-issuer.ts'
 import { startControlPlane, type ControlPlane } from '#test/control-plane.ts'
 import { aHostname } from '#test/records.ts'
 import { aCustomer } from '#test/steps.ts'
@@ -109,6 +111,38 @@ describe('a customer who left', () => {
     hasLeft = true
     inspector.leave()
     await age(plane, id, systemClock.now() - 1)
+    const seen = await plane.until(id, ({ ownership }) => ownership.state === 'moved')
+    expect(hostnameStatus(seen)).toBe('moved')
+  })
+
+  it('is moved also where no CA would take an order for the name', async () => {
+    const inspector = customer()
+    let isRefusing = false
+    const issuer = (built: Issuer): Issuer =>
+      alteredIssuer(built, {
+        openOrder: (request, signal) =>
+          isRefusing
+            ? Promise.reject(new IssuerError('rejected', 'not this name'))
+            : built.openOrder(request, signal),
+      })
+    await using plane = await startControlPlane({ inspector, issuer, authorizationReuseMs: 0 })
+    const { id } = await createServed(plane)
+    inspector.leave()
+    isRefusing = true
+    await age(plane, id, systemClock.now() - 1)
+    await plane.until(id, ({ chains }) =>
+      chains.some(({ issuance }) => issuance.state === 'scheduled'),
+    )
+    await plane.store.hostnames.update(id, (record) => ({
+      record: {
+        ...record,
+        chains: record.chains.map((chain) => ({
+          ...chain,
+          issuance: { state: 'scheduled', nextAt: systemClock.now(), failures: 1 },
+        })),
+      },
+    }))
+    plane.lifecycle.wake()
     const seen = await plane.until(id, ({ ownership }) => ownership.state === 'moved')
     expect(hostnameStatus(seen)).toBe('moved')
   })
