@@ -64,6 +64,11 @@ export interface AcmeScene extends AsyncDisposable {
     condition: (hostname: SdkHostname) => boolean | Promise<boolean>,
     timeoutMs?: number,
   ): Promise<SdkHostname>
+  /**
+   * Until it is active. What goes wrong only because this machine is busy is tried again: time passes
+   * quicker while something is shown to be wrong. @param onLook gets what the API shows each time
+   */
+  untilActive(id: string, onLook?: (hostname: SdkHostname) => Promise<void>): Promise<SdkHostname>
   /** A handshake of `openssl`, verified up to the CA's root and for the name. */
   visit(
     hostname: string,
@@ -110,6 +115,7 @@ export async function startAcmeScene(options: AcmeSceneOptions): Promise<AcmeSce
         CUSTOS_DCV_ZONE: DCV_ZONE,
         CUSTOS_DNS_LISTEN: dns.dcvServer,
         CUSTOS_DNS_SERVERS: dns.ours,
+        CUSTOS_EDGE_PREFIXES: '127.0.0.1/32',
         CUSTOS_EDGE_HTTP: `127.0.0.1:${httpPort}`,
         CUSTOS_EDGE_HTTPS: `127.0.0.1:${httpsPort}`,
         CUSTOS_FALLBACK_ORIGIN: origin.url,
@@ -140,6 +146,10 @@ function renderConfig(cas: readonly SceneCa[], dir: string): string {
   return JSON.stringify({ cas: items })
 }
 
+/** So long something may be wrong before time passes quicker. */
+const PATIENCE_MS = 3_000
+/** Longer than anything waits after its first failures. */
+const MINUTES_MS = 2 * 60_000
 const SSL = { method: 'http', type: 'dv' } as const
 
 function actionsOf({
@@ -147,9 +157,10 @@ function actionsOf({
   zoneId: zone_id,
   custos,
   ca: firstCa,
-}: Pick<AcmeScene, 'client' | 'zoneId' | 'custos' | 'ca'>): Pick<
+  forward,
+}: Pick<AcmeScene, 'client' | 'zoneId' | 'custos' | 'ca' | 'forward'>): Pick<
   AcmeScene,
-  'create' | 'find' | 'listEvents' | 'retry' | 'until' | 'visit'
+  'create' | 'find' | 'listEvents' | 'retry' | 'until' | 'untilActive' | 'visit'
 > {
   const find = (id: string): Promise<SdkHostname> => client.customHostnames.get(id, { zone_id })
   const listEvents = async (id: string): Promise<string[]> => {
@@ -159,28 +170,42 @@ function actionsOf({
     const events: { kind: string; message: string }[] = JSON.parse(await answer.text()).result
     return events.map(({ kind, message }) => `${kind}: ${message}`)
   }
+  const until: AcmeScene['until'] = async (id, condition, timeoutMs) => {
+    let last: SdkHostname | undefined
+    const look = async (): Promise<boolean> => {
+      last = await find(id)
+      return condition(last)
+    }
+    await waitUntil('the hostname is as it is to be', look, timeoutMs).catch(async (cause) => {
+      const shown = [
+        JSON.stringify(last),
+        ...(await listEvents(id)),
+        custos.log().slice(-4_000),
+      ].join('\n')
+      throw new Error(`${String(cause)}:\n${shown}`, { cause })
+    })
+    if (!last) throw new Error('never read')
+    return last
+  }
   return {
     find,
     listEvents,
     create: (hostname, ssl) =>
       client.customHostnames.create({ zone_id, hostname, ssl: { ...SSL, ...ssl } }),
     retry: (id, ssl) => client.customHostnames.edit(id, { zone_id, ssl: { ...SSL, ...ssl } }),
-    async until(id, condition, timeoutMs) {
-      let last: SdkHostname | undefined
-      const look = async (): Promise<boolean> => {
-        last = await find(id)
-        return condition(last)
+    until,
+    async untilActive(id, onLook = async () => {}) {
+      let movedAt = performance.now()
+      const look = async (hostname: SdkHostname): Promise<boolean> => {
+        await onLook(hostname)
+        const isWrong = errorsOf(hostname) !== '' || hostname.verification_errors !== undefined
+        if (isWrong && performance.now() - movedAt > PATIENCE_MS) {
+          forward(MINUTES_MS)
+          movedAt = performance.now()
+        }
+        return isActive(hostname)
       }
-      await waitUntil('the hostname is as it is to be', look, timeoutMs).catch(async (cause) => {
-        const shown = [
-          JSON.stringify(last),
-          ...(await listEvents(id)),
-          custos.log().slice(-4_000),
-        ].join('\n')
-        throw new Error(`${String(cause)}:\n${shown}`, { cause })
-      })
-      if (!last) throw new Error('never read')
-      return last
+      return until(id, look, 25_000)
     },
     visit(hostname, { only = 'ecdsa', ca = firstCa } = {}) {
       return sClient({
@@ -194,13 +219,9 @@ function actionsOf({
   }
 }
 
-/** Both chains are served by every edge. */
-export function isCertified({ ssl }: SdkHostname): boolean {
-  return ssl?.status === 'active'
-}
-
-export function isActive(hostname: SdkHostname): boolean {
-  return hostname.status === 'active' && isCertified(hostname)
+/** Proved, and both chains are served by every edge. */
+export function isActive({ status, ssl }: SdkHostname): boolean {
+  return status === 'active' && ssl?.status === 'active'
 }
 
 /** What the API says is wrong with the certificate, in one text. */

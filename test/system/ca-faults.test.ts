@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
-import { errorsOf, isActive, startAcmeScene, type AcmeScene } from '#test/acme-scene.ts'
+import { errorsOf, startAcmeScene, type AcmeScene } from '#test/acme-scene.ts'
 import { CNAME_TARGET } from '#test/dns-world.ts'
 import { answering, handingOut, hanging, problem, type FaultyCa } from '#test/faulty-ca.ts'
 import { makeDevCertificates } from '#test/dev-certs.ts'
@@ -84,7 +84,7 @@ describe('a CA that answers with', () => {
     expect(shown.ssl?.status).not.toBe('active')
     layer.mend()
     await scene.retry(id)
-    const active = await scene.until(id, isActive)
+    const active = await scene.untilActive(id)
     expect(active.ssl).not.toHaveProperty('validation_errors')
     for (const only of ['ecdsa', 'rsa'] as const) {
       const visit = await scene.visit(hostname, { only })
@@ -109,8 +109,8 @@ describe('a CA that answers with', () => {
     expect(layer.posted.slice(from)).toEqual([])
 
     scene.forward(510_000)
-    await scene.until(id, isActive)
-    await scene.until(other, isActive)
+    await scene.untilActive(id)
+    await scene.untilActive(other)
   })
 
   it('no memory of our account is asked for it by its key, and all goes on', async () => {
@@ -121,7 +121,7 @@ describe('a CA that answers with', () => {
       !layer.posted.slice(from).some(({ path }) => path === '/sign-me-up') &&
       answering('/order-plz', { status: 400, body })(incoming, outgoing, posted)
     const { id } = await scene.create(nextName())
-    await scene.until(id, isActive)
+    await scene.untilActive(id)
     const asked = layer.posted.slice(from).find(({ path }) => path === '/sign-me-up')
     expect(asked).toMatchObject({ kid: undefined, payload: { onlyReturnExisting: true } })
   })

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { API_TOKEN, isActive, startAcmeScene, type AcmeScene } from '#test/acme-scene.ts'
+import { API_TOKEN, startAcmeScene, type AcmeScene } from '#test/acme-scene.ts'
 import { CNAME_TARGET } from '#test/dns-world.ts'
 import type { Answer } from '#test/faulty-ca.ts'
 import type { SdkHostname } from '#test/hostnames.ts'
@@ -34,7 +34,7 @@ beforeAll(async () => {
   scene.ca.layer.renewalInfo = answer
   const created = await scene.create(HOSTNAME)
   id = created.id
-  await scene.until(id, isActive)
+  await scene.untilActive(id)
 })
 afterAll(() => scene?.[Symbol.asyncDispose]())
 
@@ -88,7 +88,7 @@ describe('a certificate that the CA tells when to renew', () => {
     expect(failures).toEqual([])
     expect(handshakes).toBeGreaterThan(10)
     expect(new Set(replacedSince(from))).toEqual(asked)
-    const shown = await scene.until(id, isActive)
+    const shown = await scene.untilActive(id)
     expect(shown.ssl).not.toHaveProperty('validation_errors')
   })
 

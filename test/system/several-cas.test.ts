@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import {
   API_NAMES,
   errorsOf,
-  isActive,
   startAcmeScene,
   type AcmeScene,
   type SceneCa,
@@ -58,7 +57,7 @@ function listSigners(hostname: string): Promise<number[]> {
 describe('a hostname with two CAs', () => {
   it('is served by the first where nothing is wrong', async () => {
     const { id } = await scene.create('one.shop.test')
-    await scene.until(id, isActive)
+    await scene.untilActive(id)
     expect(await listSigners('one.shop.test')).toEqual([FIRST, FIRST])
     expect(ordersAt(second)).toBe(0)
   })
@@ -66,33 +65,33 @@ describe('a hostname with two CAs', () => {
   it('is served by the second while the first fails', async () => {
     first.layer.fault = answering('/', { status: 500 })
     const { id } = await scene.create('two.shop.test')
-    await scene.until(id, isActive)
+    await scene.untilActive(id)
     expect(await listSigners('two.shop.test')).toEqual([SECOND, SECOND])
   })
 
   it('is served by the second while the first never answers', async () => {
     first.layer.fault = hanging('/')
     const { id } = await scene.create('three.shop.test')
-    await scene.until(id, isActive, 25_000)
+    await scene.untilActive(id)
     expect(await listSigners('three.shop.test')).toEqual([SECOND, SECOND])
   })
 
   it('is served by the one that certificate_authority names', async () => {
     const before = ordersAt(first)
     const { id } = await scene.create('four.shop.test', { certificate_authority: API_NAMES[1] })
-    await scene.until(id, isActive)
+    await scene.untilActive(id)
     expect(await listSigners('four.shop.test')).toEqual([SECOND, SECOND])
     expect(ordersAt(first)).toBe(before)
   })
 
   it('goes to the other one when certificate_authority is edited', async () => {
     const { id } = await scene.create('five.shop.test', { certificate_authority: API_NAMES[1] })
-    await scene.until(id, isActive)
+    await scene.untilActive(id)
     await scene.retry(id, { certificate_authority: API_NAMES[0] })
     await expect
       .poll(() => listSigners('five.shop.test'), { timeout: 20_000 })
       .toEqual([FIRST, FIRST])
-    expect(await scene.until(id, isActive)).not.toHaveProperty('ssl.validation_errors')
+    expect(await scene.untilActive(id)).not.toHaveProperty('ssl.validation_errors')
   })
 })
 
@@ -100,7 +99,7 @@ describe('CAA records of the customer', () => {
   it('choose the CA that they permit', async () => {
     const before = ordersAt(first)
     const { id } = await scene.create('www.caa.test')
-    await scene.until(id, isActive)
+    await scene.untilActive(id)
     expect(await listSigners('www.caa.test')).toEqual([SECOND, SECOND])
     expect(ordersAt(first)).toBe(before)
   })
@@ -117,7 +116,7 @@ describe('CAA records of the customer', () => {
     const records = `www CNAME ${CNAME_TARGET}.\n@ CAA 0 issue "other.test"`
     await scene.dns.setZone('never.test', `${records}\n@ CAA 0 issue "ca0.test"`)
     await scene.retry(id)
-    await scene.until(id, isActive)
+    await scene.untilActive(id)
     expect(await listSigners('www.never.test')).toEqual([FIRST, FIRST])
   })
 })
@@ -126,6 +125,6 @@ it('goes on with the second when the first is gone for good', async () => {
   await scene.dns.setZone('caa.test', `late CNAME ${CNAME_TARGET}.`)
   await first.pebble.close()
   const { id } = await scene.create('late.caa.test')
-  await scene.until(id, isActive)
+  await scene.untilActive(id)
   expect(await listSigners('late.caa.test')).toEqual([SECOND, SECOND])
 })
