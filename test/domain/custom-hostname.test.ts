@@ -138,6 +138,14 @@ describe('chainDueAt', () => {
     expect(rsaDueAt(ordered, ordered)).toBe(5)
   })
 
+  it('is the RSA chain’s own where it is to be renewed and the ECDSA chain waits its turn', () => {
+    const record = withChains(aHostname({ ownership: verified }), fresh, fresh)
+    const certificate = { id: '1', notBefore: 0, notAfter: 9 }
+    const renewed = record.chains.map((chain) => ({ ...chain, certificate }))
+    const rsa = renewed.find(({ keyAlgorithm }) => keyAlgorithm === 'rsa')
+    expect(rsa && chainDueAt({ ...record, chains: renewed }, rsa)).toBe(5)
+  })
+
   it('is never held up for the ECDSA chain, nor for an RSA chain alone', () => {
     const record = withChains(aHostname(), fresh, { ...open, state: 'ordered', attempts: 0 })
     const [ecdsa] = record.chains

@@ -19,10 +19,12 @@ export async function renew(
   step: Step,
   deps: StepDependencies,
 ): Promise<StepOutcome> {
-  const now = deps.clock.now()
-  if (issuance.renewAt > now) return event(await askWhen(issuance, step, deps))
+  const { clock } = deps
+  if (issuance.renewAt > clock.now()) return event(await askWhen(issuance, step, deps))
   const turn = await takeTurn(issuance, step, deps)
-  return turn > now ? event({ type: 'deferred', retryAt: turn, turn }) : openOrder(step, deps)
+  // Not by the time of before: a turn that was given meanwhile would lie ahead of it.
+  if (turn <= clock.now()) return openOrder(step, deps)
+  return event({ type: 'deferred', retryAt: turn, turn })
 }
 
 async function takeTurn(

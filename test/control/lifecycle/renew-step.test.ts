@@ -83,6 +83,20 @@ describe('when to renew', () => {
     expect(await steps.advance(issued, served)).toEqual({ ...issued, nextAt: renewAt })
   })
 
+  it('comes, and nobody waits for a turn that came while it was asked for', async () => {
+    const steps = stepsWith([fakeIssuer('one')], {
+      pace: {
+        takeTurn: async () => {
+          steps.clock.jump(NOON + 5)
+          return NOON + 5
+        },
+      },
+      findCertificate: async () => certificate,
+    })
+    const due = { ...issued, renewAt: NOON }
+    expect(await steps.advance(due, served)).toMatchObject({ state: 'ordered' })
+  })
+
   it('comes, and then it waits its turn, once', async () => {
     const one = fakeIssuer('one')
     const turn = NOON + DAY
