@@ -79,6 +79,6 @@ describe('draining HTTP/1.1', () => {
     expect(edge.protocols.http1.drain(end.signal)).toBe(drained)
     end.abort()
     await drained
-    await expect(answer).rejects.toThrow(/hang up|reset/)
+    await expect(answer).rejects.toThrow(/hang up|reset/i)
   })
 })
