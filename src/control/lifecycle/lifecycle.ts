@@ -120,7 +120,7 @@ class LifecycleLoop implements Lifecycle {
     this.#claiming += 1
     try {
       const record = await store.hostnames.claim(id, clock.now(), LEASE_MS)
-      if (record) this.#start(record, 'begun')
+      if (record) this.#take(record, 'begun')
     } finally {
       this.#claiming -= 1
     }
@@ -130,7 +130,7 @@ class LifecycleLoop implements Lifecycle {
     this.#closing.abort(new DOMException('closing', 'AbortError'))
     this.#alarm.wake()
     await this.#running
-    await Promise.all([...this.#jobs.values()].map((job) => job.done))
+    while (this.#jobs.size > 0) await Promise.all([...this.#jobs.values()].map((job) => job.done))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -156,8 +156,18 @@ class LifecycleLoop implements Lifecycle {
       const again = line === 'again'
       const options = { leaseMs: LEASE_MS, limit: this.#roomIn(line), again }
       const records = await store.hostnames.claimDue(clock.now(), options)
-      for (const record of records) if (!this.#jobs.has(record.id)) this.#start(record, line)
+      for (const record of records) this.#take(record, line)
     }
+  }
+
+  /**
+   * A record that was released a moment ago may be claimed before its job is gone. It is worked on then:
+   * left alone it would lie until its lease ends.
+   */
+  #take(record: CustomHostname, line: Line): void {
+    const job = this.#jobs.get(record.id)
+    if (!job) return this.#start(record, line)
+    void job.done.then(() => this.#take(record, line))
   }
 
   /** Those of the loop that have room. */
