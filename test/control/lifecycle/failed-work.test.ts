@@ -8,6 +8,7 @@ import { openSqlStore } from '#store/sql/open-sql-store.ts'
 import { fakeClock } from '#test/fake-clock.ts'
 import { aHostname, aZone } from '#test/records.ts'
 import { tempDir } from '#test/temp-dir.ts'
+import { waitUntil } from '#test/wait.ts'
 
 /** Seconds after a failure at which the hostname is worked on again. */
 async function secondsUntilRetry(failure: Error): Promise<number> {
@@ -42,5 +43,36 @@ describe('work that failed', () => {
 
   it('waits for the end of its lease where the hostname itself may be at fault', async () => {
     expect(await secondsUntilRetry(new Error('no idea'))).toBeGreaterThanOrEqual(20)
+  })
+})
+
+describe('work that is claimed again before its last job is gone', () => {
+  it('goes on then, not when its lease ends', async () => {
+    using dir = tempDir()
+    const clock = fakeClock()
+    const sealer = createSealer([Buffer.alloc(32, 1)])
+    await using store = await openSqlStore({ path: `${dir.path}/custos.db`, sealer, clock })
+    await store.zones.create(aZone())
+    await store.hostnames.create(aHostname({}, clock.now()))
+    const { hostnames } = store
+    const release = hostnames.release.bind(hostnames)
+    const claimDue = hostnames.claimDue.bind(hostnames)
+    let claims = 0
+    hostnames.claimDue = async (now, options) => {
+      const records = await claimDue(now, options)
+      claims += records.length
+      return records
+    }
+    // As where both share a commit: released and claimed before either is known.
+    hostnames.release = async (id) => {
+      const before = claims
+      await release(id)
+      lifecycle.wake()
+      if (before === 1) await waitUntil('it is claimed again', () => claims === 2)
+    }
+    let worked = 0
+    const worker = { work: async () => void worked++ }
+    await using lifecycle = startLifecycle({ store, worker, clock, log })
+    await expect.poll(() => worked).toBeGreaterThan(1)
   })
 })
