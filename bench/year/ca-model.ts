@@ -5,7 +5,7 @@ import {
   type OrderRequest,
 } from '#control/ca/issuer.ts'
 import { registeredDomainOf } from '#domain/hostname.ts'
-import type { Order, OrderChallenge } from '#domain/issuance.ts'
+import type { Order, OrderChallenge } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
 
 import { CaLimitsModel, type LimitAnchor } from './ca-limits-model.ts'

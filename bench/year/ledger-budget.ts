@@ -3,7 +3,7 @@ import type { Budget, PlannedOrder } from '#control/ca/budget.ts'
 import { caLimitsOf, withOverrides } from '#domain/ca-limits.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Metrics } from '#lib/metrics.ts'
-import type { BudgetStore } from '#store/store.ts'
+import type { BudgetStore } from '#store/budget.ts'
 
 import { CA_NAME } from './ca-model.ts'
 import type { Scenario } from './scenario.ts'

@@ -8,7 +8,7 @@ import {
   reserve,
   spend,
 } from '#domain/rate-limit.ts'
-import type { BudgetAnswer, BudgetRequest, BudgetStore, Bucket } from '#store/store.ts'
+import type { BudgetAnswer, BudgetRequest, BudgetStore, Bucket } from '#store/budget.ts'
 
 /** The buckets of one process in a map: the SQL store's arithmetic without its disk. */
 export class MemoryBudgetStore implements BudgetStore {

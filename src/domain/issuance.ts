@@ -1,4 +1,5 @@
 import type { KeyAlgorithm } from './certificate.ts'
+import type { ChallengeType, Order } from './order.ts'
 import { MAX_DCV_ATTEMPTS, validationDelayMs } from './validation.ts'
 
 /**
@@ -81,36 +82,6 @@ export interface RenewalInfo {
 }
 
 export type IssuancePhase = 'initializing' | 'validation' | 'issuance' | 'deployment'
-
-/** An order at a CA: what the CA calls it and what it wants to see. */
-export interface Order {
-  /** Name of the issuer that has it. */
-  ca: string
-  /** The CA's own address of the order. */
-  url: string
-  /**
-   * All challenges that could prove what is still to be proved: one of each name and, of wildcards, one
-   * of the wildcard too. Empty where the CA reuses its authorizations.
-   */
-  challenges: readonly OrderChallenge[]
-  /** The CA forgets the order then. */
-  expiresAt: number
-}
-
-export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01'] as const
-export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
-
-export interface OrderChallenge {
-  type: ChallengeType
-  /** The name to be proved, without `*.`. */
-  identifier: string
-  /** It proves `*.identifier` (RFC 8555 section 7.1.4), not the name itself. */
-  wildcard?: true
-  url: string
-  token: string
-  /** RFC 8555 section 8.1. */
-  keyAuthorization: string
-}
 
 export type IssuanceEvent =
   | { type: 'order-opened'; order: Order }

@@ -1,6 +1,7 @@
 import type { CustomHostname, SslConfig } from './custom-hostname.ts'
 import type { KeyAlgorithm } from './certificate.ts'
-import { newIssuance, type Issuance, type ManagedChain, type Order } from './issuance.ts'
+import { newIssuance, type Issuance, type ManagedChain } from './issuance.ts'
+import type { Order } from './order.ts'
 import { hostnameStatus } from './status.ts'
 import type { TimelineDetails, TimelineEvent, TimelineFact, TimelineKind } from './timeline.ts'
 

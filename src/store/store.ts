@@ -3,10 +3,12 @@ import type { CustomCsr } from '#domain/custom-csr.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Hold, NewHold } from '#domain/hold.ts'
 import type { Hostname } from '#domain/hostname.ts'
-import type { RateLimit } from '#domain/rate-limit.ts'
 import type { HostnameStatus, SslStatus } from '#domain/status.ts'
-import type { TimelineEvent, TimelineKind } from '#domain/timeline.ts'
 import type { Zone } from '#domain/zone.ts'
+
+import type { BudgetStore } from './budget.ts'
+import type { Page, PageOf } from './page.ts'
+import type { TimelineStore } from './timeline.ts'
 
 /**
  * THE PORT to the control plane's truth. One contract, run unchanged by every dialect's tests.
@@ -158,20 +160,6 @@ export interface HostnameFilter {
   customOriginServer?: string
 }
 
-export interface Page {
-  /** From 1. */
-  page: number
-  perPage: number
-  order?: 'created' | 'ssl_status' | 'hostname'
-  direction?: 'asc' | 'desc'
-}
-
-export interface PageOf<Item> {
-  items: Item[]
-  /** Items over all pages. */
-  total: number
-}
-
 export interface CertificateStore {
   find(id: string): Promise<Certificate | undefined>
   /** In order of creation. */
@@ -233,88 +221,6 @@ export interface OutboxRow {
   hostnameId: string
   serial: number
 }
-
-/**
- * What happened to each hostname. `create`, `update` and the outbox's `complete` write down, in their
- * own transaction, what differs between two versions of a record. Of each hostname the newest
- * `KEPT_EVENTS` are kept, and none once it is removed: what was removed is nobody's business any more.
- */
-export interface TimelineStore {
-  /**
-   * Adds what no record shows, in this order, after all that is there. Passes over events of
-   * hostnames that are gone, and a `handshake.first` where there is one already. What strangers can
-   * cause the caller must bound: it would push out what is older.
-   */
-  append(events: readonly TimelineEvent[]): Promise<void>
-  /** The newest first. */
-  list(hostnameId: string, page: TimelinePage): Promise<PageOf<RecordedEvent>>
-}
-
-/** Three years of renewals of both certificates, or a fortnight of a customer who gets nothing right. */
-export const KEPT_EVENTS = 300
-
-export interface TimelinePage {
-  /** From 1. */
-  page: number
-  perPage: number
-  /** Only events of this kind. */
-  kind?: TimelineKind
-}
-
-export type RecordedEvent = TimelineEvent & {
-  /** Grows with each event of the hostname and is never given again. */
-  id: number
-}
-
-/**
- * What is left of the CAs' limits, one for all control processes: token buckets (domain/rate-limit.ts).
- * A bucket that is full has no row, and rows of buckets that became full are removed by and by, a few
- * with each write.
- */
-export interface BudgetStore {
-  /**
-   * Spends from all the buckets at once, or from none where one of them does not allow it. Of two
-   * that ask at the same time, in whatever process, the second finds what the first has left.
-   */
-  take(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer>
-  /** What `take` would answer. */
-  look(requests: readonly BudgetRequest[], now: number): Promise<BudgetAnswer>
-  /**
-   * Spends one token, of those that are yet to come where there is none, or none where the caller
-   * cannot wait for it.
-   * @returns the caller's turn: `now` or later, at `latest` in any case
-   */
-  reserve(bucket: Bucket, options: { now: number; latest: number }): Promise<number>
-  /** Spends whether it is allowed or not, for what has happened; no bucket becomes more than empty. */
-  record(requests: readonly BudgetRequest[], now: number): Promise<void>
-  /** What was taken and not used comes back. */
-  giveBack(requests: readonly BudgetRequest[], now: number): Promise<void>
-  /** The bucket is empty until `until` and has its first token then; one that is emptier stays so. */
-  defer(bucket: Bucket, options: { until: number; now: number }): Promise<void>
-  /** Tokens in the bucket, with fractions. */
-  remaining(bucket: Bucket, now: number): Promise<number>
-}
-
-/** One bucket: of a CA, of one of its limits, for what that limit counts by ('' for the account). */
-export interface Bucket {
-  ca: string
-  limit: string
-  key: string
-  /** May differ from the last time: what was spent stays spent for as long as it would have. */
-  rate: RateLimit
-}
-
-export interface BudgetRequest extends Bucket {
-  /** @default 1 */
-  cost?: number
-  /** Tokens that must stay. @default 0 */
-  reserve?: number
-}
-
-export type BudgetAnswer =
-  | { granted: true }
-  /** At `until` the bucket in `refusedBy`, the last of all, allows it if nobody else spends. */
-  | { granted: false; until: number; refusedBy: Bucket }
 
 /** Small named values that are not records: CA hierarchies, account keys. Sealed by the adapter. */
 export interface SecretStore {

@@ -15,7 +15,8 @@ import {
   type CustomHostname,
 } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
-import { newIssuance, type Issuance, type Order } from '#domain/issuance.ts'
+import { newIssuance, type Issuance } from '#domain/issuance.ts'
+import type { Order } from '#domain/order.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { aHostname, anActiveHostname, anOrder, withIssuance } from '#test/records.ts'
 

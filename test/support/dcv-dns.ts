@@ -7,7 +7,7 @@ import {
 import { createStoreDcvRecords } from '#control/dns/authoritative/store-dcv-records.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
-import type { OrderChallenge } from '#domain/issuance.ts'
+import type { OrderChallenge } from '#domain/order.ts'
 import { systemClock } from '#lib/clock.ts'
 import type { ListenAddress } from '#lib/listen-address.ts'
 import { silentLogger } from '#lib/log.ts'

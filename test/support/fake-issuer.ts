@@ -1,5 +1,5 @@
 import type { Issuer, OrderRequest } from '#control/ca/issuer.ts'
-import type { ChallengeType, Order, OrderChallenge } from '#domain/issuance.ts'
+import type { ChallengeType, Order, OrderChallenge } from '#domain/order.ts'
 
 /** A CA in a few lines that writes down what it was asked. It signs nothing. */
 export interface FakeIssuer extends Issuer {

@@ -2,7 +2,8 @@ import type { Certificate, KeyAlgorithm } from '#domain/certificate.ts'
 import type { CustomCsr } from '#domain/custom-csr.ts'
 import { createCustomHostname, type CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
-import type { Issuance, Order } from '#domain/issuance.ts'
+import type { Issuance } from '#domain/issuance.ts'
+import type { Order } from '#domain/order.ts'
 import type {
   TimelineDetails,
   TimelineEvent,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { messageOf, TIMELINE_KINDS } from '#domain/timeline.ts'
-import type { RecordedEvent } from '#store/store.ts'
+import type { RecordedEvent } from '#store/timeline.ts'
 
 import type { ApiDependencies } from './api-dependencies.ts'
 import type { ApiInstance } from './api-instance.ts'

@@ -5,7 +5,8 @@ import {
   type CustomHostname,
   type SslConfig,
 } from '#domain/custom-hostname.ts'
-import type { Issuance, OrderChallenge } from '#domain/issuance.ts'
+import type { Issuance } from '#domain/issuance.ts'
+import type { OrderChallenge } from '#domain/order.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import type { TlsSettings } from '#domain/tls-settings.ts'

@@ -1,7 +1,8 @@
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
 import type { CertificateAuthorityName } from '#domain/certificate-authority.ts'
 import type { Hostname } from '#domain/hostname.ts'
-import type { Order, OrderChallenge, RenewalInfo } from '#domain/issuance.ts'
+import type { RenewalInfo } from '#domain/issuance.ts'
+import type { Order, OrderChallenge } from '#domain/order.ts'
 
 export {
   CERTIFICATE_AUTHORITY_NAMES,

@@ -3,7 +3,8 @@ import { normaliseServerName, registeredDomainOf, type Hostname } from '#domain/
 import { LONGEST_DEFERRAL_MS, type RateLimit } from '#domain/rate-limit.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Metrics } from '#lib/metrics.ts'
-import type { Bucket, BudgetAnswer, BudgetRequest, Store } from '#store/store.ts'
+import type { Store } from '#store/store.ts'
+import type { Bucket, BudgetAnswer, BudgetRequest } from '#store/budget.ts'
 
 import type {
   Budget,

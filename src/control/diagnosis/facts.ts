@@ -1,6 +1,6 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { isWithin, type Hostname } from '#domain/hostname.ts'
-import type { ChallengeType } from '#domain/issuance.ts'
+import type { ChallengeType } from '#domain/order.ts'
 import type { Zone } from '#domain/zone.ts'
 
 import type { DnsAddress, DnsOutcome, DnssecState, ServerAnswer, Survey } from '../dns/resolver.ts'

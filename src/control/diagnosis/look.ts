@@ -1,6 +1,6 @@
 import { OWNERSHIP_PATH, type CustomHostname } from '#domain/custom-hostname.ts'
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
-import type { OrderChallenge } from '#domain/issuance.ts'
+import type { OrderChallenge } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
 import { startDeadline } from '#lib/deadline.ts'
 

@@ -1,6 +1,7 @@
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { Issuance, ManagedChain, Order } from '#domain/issuance.ts'
+import type { Issuance, ManagedChain } from '#domain/issuance.ts'
+import type { Order } from '#domain/order.ts'
 
 import type { Budget } from '../ca/budget.ts'
 import type { Issuers } from '../ca/issuers.ts'

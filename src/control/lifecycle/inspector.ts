@@ -1,5 +1,5 @@
 import type { Hostname } from '#domain/hostname.ts'
-import type { ChallengeType, OrderChallenge } from '#domain/issuance.ts'
+import type { ChallengeType, OrderChallenge } from '#domain/order.ts'
 import type { OwnershipProof } from '#domain/ownership.ts'
 
 /** Looks at the customer's side: the lifecycle's eyes. Never rejects but for an aborted signal. */

@@ -1,6 +1,7 @@
 import type { Certificate } from '#domain/certificate.ts'
 import { renewalDueAt } from '#domain/certificate.ts'
-import { hasOpenOrder, type Order } from '#domain/issuance.ts'
+import { hasOpenOrder } from '#domain/issuance.ts'
+import type { Order } from '#domain/order.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import { afterIssuerError } from './issuer-failure.ts'

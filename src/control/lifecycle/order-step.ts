@@ -1,5 +1,6 @@
 import { expiryWarningAt, type Chain } from '#domain/certificate.ts'
-import { CHALLENGE_TYPES, type Issuance, type Order } from '#domain/issuance.ts'
+import type { Issuance } from '#domain/issuance.ts'
+import { CHALLENGE_TYPES, type Order } from '#domain/order.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
 

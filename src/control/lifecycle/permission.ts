@@ -1,5 +1,5 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { ChallengeType } from '#domain/issuance.ts'
+import type { ChallengeType } from '#domain/order.ts'
 
 import type { Issuer } from '../ca/issuer.ts'
 import type { Inspector, PermissionFinding } from './inspector.ts'

@@ -1,5 +1,5 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { ChallengeType, OrderChallenge } from '#domain/issuance.ts'
+import type { ChallengeType, OrderChallenge } from '#domain/order.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
 

@@ -1,7 +1,8 @@
 import { expiryWarningAt, renewalDueAt } from '#domain/certificate.ts'
 import type { CertificateRef, RenewalInfo } from '#domain/issuance.ts'
 import type { Clock } from '#lib/clock.ts'
-import type { BudgetStore, HostnameStore } from '#store/store.ts'
+import type { HostnameStore } from '#store/store.ts'
+import type { BudgetStore } from '#store/budget.ts'
 
 /**
  * Lets renewals go one after the other, a little quicker than they come due over a whole cycle. What

@@ -1,4 +1,4 @@
-import type { ChallengeType } from '#domain/issuance.ts'
+import type { ChallengeType } from '#domain/order.ts'
 
 import type { CaaRecord } from '../dns/resolver.ts'
 

@@ -1,5 +1,5 @@
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
-import type { OrderChallenge } from '#domain/issuance.ts'
+import type { OrderChallenge } from '#domain/order.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'

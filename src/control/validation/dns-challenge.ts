@@ -1,5 +1,5 @@
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
-import type { OrderChallenge } from '#domain/issuance.ts'
+import type { OrderChallenge } from '#domain/order.ts'
 
 import { TXT_LABEL, txtNameOf, txtValueOf } from '../ca/key-authorization.ts'
 import type { AuthoritativeResolver } from '../dns/resolver.ts'

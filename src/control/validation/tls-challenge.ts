@@ -1,7 +1,7 @@
 import { connect, createSecureContext, type TLSSocket } from 'node:tls'
 
 import type { Hostname } from '#domain/hostname.ts'
-import type { OrderChallenge } from '#domain/issuance.ts'
+import type { OrderChallenge } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
 
 import { isFetchableAddress } from '../dns/fetchable-address.ts'

@@ -11,7 +11,7 @@ import {
   spend,
 } from '#domain/rate-limit.ts'
 
-import type { BudgetAnswer, BudgetRequest, BudgetStore, Bucket } from '../store.ts'
+import type { BudgetAnswer, BudgetRequest, BudgetStore, Bucket } from '../budget.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
 

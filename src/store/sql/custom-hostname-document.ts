@@ -2,14 +2,9 @@ import { z } from 'zod'
 
 import { KEY_ALGORITHMS } from '#domain/certificate.ts'
 import type { CustomHostname, JsonObject, Removal, SslConfig } from '#domain/custom-hostname.ts'
-import { CHALLENGE_TYPES } from '#domain/issuance.ts'
-import type {
-  CertificateRef,
-  Issuance,
-  ManagedChain,
-  Order,
-  RenewalInfo,
-} from '#domain/issuance.ts'
+import { CHALLENGE_TYPES } from '#domain/order.ts'
+import type { CertificateRef, Issuance, ManagedChain, RenewalInfo } from '#domain/issuance.ts'
+import type { Order } from '#domain/order.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import type { TlsSettings } from '#domain/tls-settings.ts'
 

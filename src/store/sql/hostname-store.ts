@@ -15,11 +15,10 @@ import {
   type HostnameFilter,
   type HostnameStore,
   type HostnameUpdate,
-  type Page,
-  type PageOf,
   type CreateOptions,
   type WriteOptions,
 } from '../store.ts'
+import type { Page, PageOf } from '../page.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
 import { coveredRows } from './covered-rows.ts'
 import {

@@ -1,4 +1,4 @@
-import type { Page } from '../store.ts'
+import type { Page } from '../page.ts'
 
 /** More items than this in one page are a mistake of the program, not a wish of a caller. */
 const MAX_PER_PAGE = 10_000

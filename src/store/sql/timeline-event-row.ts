@@ -9,7 +9,7 @@ import type {
   TimelineKind,
 } from '#domain/timeline.ts'
 
-import type { RecordedEvent } from '../store.ts'
+import type { RecordedEvent } from '../timeline.ts'
 import type { TimelineTable } from './schema.ts'
 
 export function toEventRow(event: TimelineEvent, position: number): Selectable<TimelineTable> {

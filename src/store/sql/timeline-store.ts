@@ -3,13 +3,13 @@ import type { Kysely, Selectable } from 'kysely'
 import type { TimelineEvent } from '#domain/timeline.ts'
 import type { Logger } from '#lib/log.ts'
 
+import type { PageOf } from '../page.ts'
 import {
   KEPT_EVENTS,
-  type PageOf,
   type RecordedEvent,
   type TimelinePage,
   type TimelineStore,
-} from '../store.ts'
+} from '../timeline.ts'
 import { limitsOf } from './page.ts'
 import type { Schema, TimelineTable } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'

@@ -4,7 +4,7 @@ import { createSightingRecorder } from '#control/lifecycle/sighting-recorder.ts'
 import type { Heartbeat } from '#directory/directory.ts'
 import type { Sighting } from '#directory/sighting.ts'
 import type { TimelineEvent } from '#domain/timeline.ts'
-import type { TimelineStore } from '#store/store.ts'
+import type { TimelineStore } from '#store/timeline.ts'
 import { aHostname, NOON } from '#test/records.ts'
 
 const { id: hostnameId, hostname: name } = aHostname()

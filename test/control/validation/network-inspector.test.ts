@@ -9,7 +9,7 @@ import {
 } from '#control/validation/network-inspector.ts'
 import { createWellKnownFetch } from '#control/validation/well-known-fetch.ts'
 import { parseHostname } from '#domain/hostname.ts'
-import type { OrderChallenge } from '#domain/issuance.ts'
+import type { OrderChallenge } from '#domain/order.ts'
 import { systemClock, type Clock } from '#lib/clock.ts'
 import { startDnsServer, type DnsServer } from '#test/dns-server.ts'
 import { fakeClock } from '#test/fake-clock.ts'

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import type { RateLimit } from '#domain/rate-limit.ts'
 import { LONGEST_DEFERRAL_MS } from '#domain/rate-limit.ts'
-import type { BudgetAnswer, BudgetRequest, Bucket } from '#store/store.ts'
+import type { BudgetAnswer, BudgetRequest, Bucket } from '#store/budget.ts'
 import { NOON } from '#test/records.ts'
 
 import type { OpenStore } from './store-under-test.ts'

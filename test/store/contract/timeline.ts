@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 
 import { withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
 import { TIMELINE_KINDS, type TimelineEvent } from '#domain/timeline.ts'
-import { KEPT_EVENTS, type RecordedEvent, type Store } from '#store/store.ts'
+import type { Store } from '#store/store.ts'
+import { KEPT_EVENTS, type RecordedEvent } from '#store/timeline.ts'
 import { aHostname, anEventOf, NOON } from '#test/records.ts'
 
 import { createAll, openWithZone, type OpenStore } from './store-under-test.ts'

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 
 import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
-import type { Order, OrderChallenge } from '#domain/issuance.ts'
+import type { Order, OrderChallenge } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { SecretStore } from '#store/store.ts'

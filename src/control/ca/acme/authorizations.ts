@@ -1,4 +1,4 @@
-import { CHALLENGE_TYPES, type ChallengeType, type OrderChallenge } from '#domain/issuance.ts'
+import { CHALLENGE_TYPES, type ChallengeType, type OrderChallenge } from '#domain/order.ts'
 
 import { IssuerError, type OrderRequest } from '../issuer.ts'
 import type { Authorization } from './acme-objects.ts'

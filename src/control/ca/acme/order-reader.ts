@@ -1,4 +1,4 @@
-import type { Order } from '#domain/issuance.ts'
+import type { Order } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
 
 import { IssuerError } from '../issuer.ts'

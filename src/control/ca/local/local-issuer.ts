@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 
 import type { Chain } from '#domain/certificate.ts'
-import type { Order, OrderChallenge } from '#domain/issuance.ts'
+import type { Order, OrderChallenge } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { SecretStore } from '#store/store.ts'

@@ -1,4 +1,4 @@
-import { CHALLENGE_TYPES, type OrderChallenge } from '#domain/issuance.ts'
+import { CHALLENGE_TYPES, type OrderChallenge } from '#domain/order.ts'
 
 import type { OrderTicket } from './order-ticket.ts'
 

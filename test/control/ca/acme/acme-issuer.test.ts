@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
-import { CHALLENGE_TYPES, type Order } from '#domain/issuance.ts'
+import { CHALLENGE_TYPES, type Order } from '#domain/order.ts'
 import { memorySecrets } from '#test/memory-secrets.ts'
 import { startPebble, type Pebble } from '#test/pebble.ts'
 

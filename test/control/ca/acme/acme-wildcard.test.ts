@@ -4,7 +4,7 @@ import type { AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
 import { txtNameOf, txtValueOf } from '#control/ca/key-authorization.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import type { Hostname } from '#domain/hostname.ts'
-import type { Order, OrderChallenge } from '#domain/issuance.ts'
+import type { Order, OrderChallenge } from '#domain/order.ts'
 import { startPebble, type Pebble } from '#test/pebble.ts'
 
 import {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { LocalIssuer } from '#control/ca/local/local-issuer.ts'
 import type { ChallengeFinding } from '#control/lifecycle/inspector.ts'
-import type { ChallengeType, Order, OrderChallenge } from '#domain/issuance.ts'
+import type { ChallengeType, Order, OrderChallenge } from '#domain/order.ts'
 import type { FakeClock } from '#test/fake-clock.ts'
 import { APP, makeCsr, openOrder, startTestCa, type TestCa } from '#test/test-ca.ts'
 
