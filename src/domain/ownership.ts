@@ -18,8 +18,11 @@ export type OwnershipProof = 'cname' | 'http' | 'txt' | 'address'
 export type OwnershipEvent =
   /** A proof was found; `serial` is the publication that will carry it. */
   | { type: 'proved'; by: OwnershipProof; serial: number }
-  /** `begunAt`: when the look began; who asked for another one since then gets it at once. */
-  | { type: 'not-proved'; errors: readonly string[]; begunAt?: number }
+  /**
+   * `begunAt`: when the look began; who asked for another one since then gets it at once. `isOurs`: it
+   * could not even be looked for, which shows nothing of the customer.
+   */
+  | { type: 'not-proved'; errors: readonly string[]; isOurs?: boolean; begunAt?: number }
   /** The time of a `moved` hostname is over. */
   | { type: 'lapsed' }
   /** The customer's side no longer points here, or another zone proved the name later. */

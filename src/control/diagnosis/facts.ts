@@ -126,6 +126,7 @@ export function renderAnswer(answer: ServerAnswer['answer']): string {
     case 'servfail':
       return 'SERVFAIL'
     case 'timeout':
+    case 'unheard':
       return 'no answer'
     default:
       return answer satisfies never

@@ -30,6 +30,7 @@ export function judgeExistence(facts: Facts): Check {
     sentence,
   })
   const { addresses, aliases } = seen
+  if (addresses?.outcome === 'unheard') return check('wrong', ABSENCE.unheard())
   if (!addresses) return check('unknown', `${hostname} could not be looked up in time.`)
   if (addresses.outcome === 'found') {
     return check('ok', `${hostname} leads to ${addressesOf(facts).slice(0, 4).join(', ')}.`)
@@ -62,6 +63,7 @@ const DEAD_END = {
   nodata: 'has no address',
   servfail: 'cannot be looked up (SERVFAIL)',
   timeout: 'cannot be looked up (no answer)',
+  unheard: 'could not be looked up',
 } as const satisfies Record<DnsFailure, string>
 
 const ABSENCE = {
@@ -70,6 +72,8 @@ const ABSENCE = {
   servfail: (name) =>
     `The name servers of ${name} fail (SERVFAIL): the DNS host must mend the zone.`,
   timeout: (name) => `The name servers of ${name} do not answer: the DNS host must mend them.`,
+  unheard: () =>
+    'None of the DNS servers that this service asks answers: its operator must mend that.',
 } as const satisfies Record<DnsFailure, (name: string, wanted: string) => string>
 
 /** Whether signatures hold, where there are any. */

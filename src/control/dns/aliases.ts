@@ -49,7 +49,7 @@ export async function findAddresses(ask: AskFor, name: Hostname): Promise<DnsOut
 }
 
 /** What could not be found out comes before what is known not to be. */
-const WORST_FIRST = ['servfail', 'timeout', 'nxdomain', 'nodata'] as const
+const WORST_FIRST = ['unheard', 'servfail', 'timeout', 'nxdomain', 'nodata'] as const
 
 function addressesOf(finding: Finding, family: 4 | 6): DnsAddress[] {
   if (finding.kind !== 'records') return []

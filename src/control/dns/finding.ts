@@ -2,6 +2,7 @@ import { isWithin, normaliseServerName, type Hostname } from '#domain/hostname.t
 
 import type { NoReply } from './exchange.ts'
 import type { DnsRecord, Query, Reply } from './message.ts'
+import type { UselessOutcome } from './resolver.ts'
 import { RCODE } from './wire.ts'
 
 /** What one reply means. Only records of the very name that was asked for count. */
@@ -16,7 +17,7 @@ export type Finding =
 
 export interface Failed {
   kind: 'failed'
-  outcome: 'servfail' | 'timeout'
+  outcome: UselessOutcome
   /** Why nothing came back at all; undefined: something useless did. */
   silence?: Exclude<NoReply, 'malformed' | 'spent'>
 }
@@ -24,13 +25,25 @@ export interface Failed {
 export const SERVFAIL: Failed = { kind: 'failed', outcome: 'servfail' }
 export const TIMEOUT: Failed = { kind: 'failed', outcome: 'timeout', silence: 'timeout' }
 
+/**
+ * None of the servers that we are set up to ask is there. Silence alone does not show it: a recursive
+ * server is silent too while it waits for the customer's.
+ */
+export function isUnheard(finding: Finding, { isBlocked }: { isBlocked: boolean }): boolean {
+  if (finding.kind !== 'failed' || finding.silence === undefined) return false
+  return finding.silence !== 'timeout' || isBlocked
+}
+
 /** There was nobody to ask. */
 export const UNREACHABLE: Failed = { ...SERVFAIL, silence: 'unreachable' }
+
+/** It is ours whom nobody answers. */
+export const UNHEARD: Failed = { kind: 'failed', outcome: 'unheard', silence: 'unreachable' }
 
 /** What several failures come to: a useless reply says more than silence. */
 export function summarise(failures: readonly Finding[]): Failed {
   const failed = failures.filter((finding) => finding.kind === 'failed')
-  const wanted = [undefined, 'timeout', 'refused']
+  const wanted = [undefined, 'timeout', 'refused', 'unreachable']
   const found = wanted.map((silence) => failed.find((each) => each.silence === silence))
   return found.find((each) => each !== undefined) ?? UNREACHABLE
 }

@@ -25,8 +25,9 @@ export function watchReach(exchange: Exchange, clock: Pick<Clock, 'now'>): Reach
   let silentAt = -Infinity
   return {
     async exchange(server, query, limits) {
+      const isAsked = limits.deadlineAt > clock.now()
       const heard = await exchange(server, query, limits)
-      if (heard === 'spent') return heard
+      if (heard === 'spent' || !isAsked) return heard
       const isSilent = typeof heard === 'string' && heard !== 'malformed'
       silences = isSilent ? silences + 1 : 0
       if (isSilent) silentAt = clock.now()

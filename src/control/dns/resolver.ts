@@ -33,9 +33,19 @@ export type DnsFailure =
   | 'nxdomain'
   /** The name is there, but without a record of this type. */
   | 'nodata'
+  | UselessOutcome
+
+/** Nothing is known of the name then. */
+export type UselessOutcome =
   /** The servers gave no usable answer: SERVFAIL, REFUSED, bogus signatures, nobody listening. */
   | 'servfail'
   | 'timeout'
+  /** None of the servers that we are set up to ask is there: our fault, which says nothing of the name. */
+  | 'unheard'
+
+export function isUseless(outcome: string): outcome is UselessOutcome {
+  return outcome === 'servfail' || outcome === 'timeout' || outcome === 'unheard'
+}
 
 /** Longer chains of aliases are not followed; recursive servers give up at 8 to 16. */
 export const MAX_CNAME_HOPS = 10
@@ -77,7 +87,7 @@ export type CaaOutcome =
   /** Nobody restricts anything. */
   | { outcome: 'none' }
   /** No permission: a CA whose look-up fails must not issue (Baseline Requirements 3.2.2.8). */
-  | { outcome: 'servfail' | 'timeout'; at: Hostname }
+  | { outcome: UselessOutcome; at: Hostname }
 
 export interface Survey {
   /** Apex of the zone that holds the name; undefined where the delegation could not be followed. */

@@ -4,7 +4,7 @@ import { failureOf } from './aliases.ts'
 import type { Delegation } from './delegation.ts'
 import type { Finding } from './finding.ts'
 import type { LookUp } from './guide.ts'
-import type { ServerAnswer, Survey, SurveyType } from './resolver.ts'
+import { isUseless, type ServerAnswer, type Survey, type SurveyType } from './resolver.ts'
 import type { Upstreams } from './upstreams.ts'
 import type { ZoneWalk } from './zone-walk.ts'
 
@@ -78,7 +78,7 @@ export async function surveyUpstreams(
 
 /** Whether any of them has an answer. */
 export function isAnswered(servers: readonly ServerAnswer[]): boolean {
-  return servers.some(({ answer: { outcome } }) => outcome !== 'servfail' && outcome !== 'timeout')
+  return servers.some(({ answer }) => !isUseless(answer.outcome))
 }
 
 function toAnswer(finding: Finding): ServerAnswer['answer'] {

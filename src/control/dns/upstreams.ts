@@ -1,10 +1,11 @@
 import type { Clock } from '#lib/clock.ts'
 
 import type { Endpoint, Exchange } from './exchange.ts'
-import { readRecursive, summarise, type Finding } from './finding.ts'
+import { isUnheard, readRecursive, summarise, UNHEARD, type Finding } from './finding.ts'
 import type { Ask, LookUp } from './guide.ts'
 import { attemptInTurn } from './in-turn.ts'
 import type { Query, Reply } from './message.ts'
+import { watchReach } from './reach.ts'
 import type { DnssecState } from './resolver.ts'
 import { RCODE } from './wire.ts'
 
@@ -26,9 +27,12 @@ export interface UpstreamsOptions {
 }
 
 export function createUpstreams(options: UpstreamsOptions): Upstreams {
-  const { servers, exchange, tries, clock, headStartMs } = options
+  const { servers, tries, clock, headStartMs } = options
+  const { exchange, isBlocked } = watchReach(options.exchange, clock)
   const askOne = async (server: Endpoint, query: Query, lookUp: LookUp): Promise<Finding> =>
     readRecursive(await exchange(server, { ...query, recursion: true }, lookUp), query)
+  const isNobodyThere = (findings: readonly Finding[]): boolean =>
+    findings.every((finding) => isUnheard(finding, { isBlocked: isBlocked() }))
   return {
     async ask(query, lookUp) {
       const rounds = Array.from({ length: tries }, () => servers).flat()
@@ -38,12 +42,16 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams {
       const isGood = (finding: Finding): boolean => finding.kind !== 'failed'
       const { signal } = lookUp
       const result = await attemptInTurn(attempts, { isGood, headStartMs, clock, signal })
-      return 'good' in result ? result.good : summarise(result.bad)
+      if ('good' in result) return result.good
+      return isNobodyThere(result.bad) ? UNHEARD : summarise(result.bad)
     },
-    askEach: (query, lookUp) =>
-      Promise.all(
+    async askEach(query, lookUp) {
+      const told = await Promise.all(
         servers.map(async (server) => ({ server, finding: await askOne(server, query, lookUp) })),
-      ),
+      )
+      const isSilent = isNobodyThere(told.map(({ finding }) => finding))
+      return isSilent ? told.map(({ server }) => ({ server, finding: UNHEARD })) : told
+    },
     async checkDnssec(name, lookUp) {
       for (const server of servers) {
         const ask = async (query: Query): Promise<Reply | undefined> => {

@@ -8,7 +8,7 @@ import { parseNameServer } from '#lib/setting-forms.ts'
 
 import { createDelegationCache, type Delegation } from './delegation.ts'
 import { createExchange, type Endpoint } from './exchange.ts'
-import { summarise, type Finding } from './finding.ts'
+import { isUnheard, summarise, UNHEARD, type Finding } from './finding.ts'
 import {
   createRecursiveGuide,
   createRootGuide,
@@ -65,12 +65,29 @@ function fromRoots(options: WaysOptions): Omit<Ways, 'checkDnssec'> {
   const cache = createDelegationCache(options)
   const endpoints = (options.roots ?? []).map(endpointOf)
   const root: Delegation = { apex: '', servers: [{ name: '', endpoints }], ttl: 0 }
-  const ask: Ask = async (query, lookUp) => (await walk.ask(query, lookUp)).finding
+  const settings = walkSettings(options)
+  const reach = watchReach(settings.exchange, options.clock)
+  const ask: Ask = async (query, lookUp) => {
+    const { finding, zone } = await walk.ask(query, lookUp)
+    const isOurs = zone === root && isUnheard(finding, { isBlocked: reach.isBlocked() })
+    return isOurs ? UNHEARD : finding
+  }
   const guide = createRootGuide(root, { cache, ask })
-  const walk = createZoneWalk({ ...walkSettings(options), guide, cache })
+  const walk = createZoneWalk({ ...settings, exchange: reach.exchange, guide, cache })
   return {
     ask,
-    survey: (asked, lookUp) => surveyZone(asked, { walk, lookUp }),
+    async survey(asked, lookUp) {
+      const survey = await surveyZone(asked, { walk, lookUp })
+      return survey.zone === undefined && !isAnswered(survey.servers) ? asUnheard(survey) : survey
+    },
+  }
+}
+
+/** It was left to the roots themselves, and they said nothing. */
+function asUnheard({ zone, servers }: Survey): Survey {
+  return {
+    zone,
+    servers: servers.map((server) => ({ ...server, answer: { outcome: 'unheard' } })),
   }
 }
 

@@ -116,7 +116,7 @@ function isInVain(outcome: StepOutcome): boolean {
 
 /** Its last certificate is over: a name that does not lead here any more has moved. */
 async function retireIfGone(finding: OwnershipEvent, job: Job): Promise<void> {
-  if (finding.type !== 'not-proved' || job.signal.aborted) return
+  if (finding.type !== 'not-proved' || finding.isOurs || job.signal.aborted) return
   const [reason = 'The hostname does not lead here any more.'] = finding.errors
   await write(job, (current) =>
     applyOwnership(current, { type: 'moved-away', reason }, job.options.clock.now()),
@@ -152,7 +152,8 @@ async function inspectOwnership(record: CustomHostname, job: Job): Promise<Owner
   const begunAt = clock.now()
   const zone = await store.zones.find(record.zoneId)
   if (record.customOriginServer === undefined && zone?.fallbackOrigin?.state !== 'active') {
-    return { type: 'not-proved', errors: ['Zone does not have a fallback origin set.'], begunAt }
+    const errors = ['Zone does not have a fallback origin set.']
+    return { type: 'not-proved', errors, isOurs: true, begunAt }
   }
   await job.known()
   await putAnswers(record)
@@ -165,7 +166,7 @@ async function inspectOwnership(record: CustomHostname, job: Job): Promise<Owner
     rivalTargets: await rivalTargetsOf(record, others, job.options),
   }
   const finding = await inspector.inspectOwnership(question, job.signal)
-  if ('errors' in finding) return { type: 'not-proved', errors: finding.errors, begunAt }
+  if ('errors' in finding) return { type: 'not-proved', ...finding, begunAt }
   // Above all that the edges may have of the name, whatever clock that was written by.
   const serial = Math.max(0, ...others.map(({ deployment }) => deployment.serial + 1))
   return { type: 'proved', by: finding.provedBy, serial }

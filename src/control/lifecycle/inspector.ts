@@ -41,6 +41,9 @@ export interface OwnershipQuestion {
   rivalTargets: readonly string[] | undefined
 }
 
-export type OwnershipFinding = { provedBy: OwnershipProof } | { errors: readonly string[] }
+export type OwnershipFinding =
+  | { provedBy: OwnershipProof }
+  /** `isOurs`: nothing could be seen of the customer's side, through no fault of his. */
+  | { errors: readonly string[]; isOurs?: boolean }
 
 export type ChallengeFinding = { isReady: true } | { isReady: false; problem: string }

@@ -1,6 +1,7 @@
 import type { Hostname } from '#domain/hostname.ts'
 
-import type { DnsFailure, ServerAnswer } from '../dns/resolver.ts'
+import { isUseless, type ServerAnswer, type UselessOutcome } from '../dns/resolver.ts'
+import { DNS_FAILURES } from './dns-failures.ts'
 import {
   hasValue,
   isAnswer,
@@ -69,6 +70,8 @@ function wrongDelegation(
 }
 
 function nobodyAnswers({ at, servers }: TxtSurvey): string {
+  const isOurs = servers.every(({ answer }) => answer.outcome === 'unheard')
+  if (isOurs) return DNS_FAILURES.unheard(at)
   const said = servers
     .slice(0, 4)
     .map((server) => `${renderServer(server)} ${SILENCE[failureOf(server)]}`)
@@ -76,11 +79,14 @@ function nobodyAnswers({ at, servers }: TxtSurvey): string {
   return `No name server answers for ${at}: ${said}.`
 }
 
-const SILENCE = { servfail: 'fails', timeout: 'does not answer' } as const
+const SILENCE = {
+  servfail: 'fails',
+  timeout: 'does not answer',
+  unheard: 'does not answer',
+} as const satisfies Record<UselessOutcome, string>
 
-function failureOf({ answer }: ServerAnswer): keyof typeof SILENCE {
-  const outcome: DnsFailure | 'found' | 'alias' = answer.outcome
-  return outcome === 'timeout' ? 'timeout' : 'servfail'
+function failureOf({ answer: { outcome } }: ServerAnswer): UselessOutcome {
+  return isUseless(outcome) ? outcome : 'servfail'
 }
 
 function valuesOf(answer: ServerAnswer['answer']): readonly string[] {

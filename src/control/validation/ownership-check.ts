@@ -7,6 +7,7 @@ import { startDeadline } from '#lib/deadline.ts'
 import type { AuthoritativeResolver } from '../dns/resolver.ts'
 import type { OwnershipFinding, OwnershipQuestion } from '../lifecycle/inspector.ts'
 import { normaliseTarget } from './cname-target.ts'
+import { DNS_FAILURES } from './dns-failures.ts'
 import type { IsEdgeAddress } from './edge-prefixes.ts'
 import { judgeToken, lookForToken } from './ownership-token.ts'
 import type { FetchWellKnown } from './well-known-fetch.ts'
@@ -53,7 +54,8 @@ export function createOwnershipCheck(options: OwnershipCheckOptions): OwnershipC
     } catch (error) {
       signal.throwIfAborted()
       const known = question.rivalTargets ? SERVED_ERRORS : OWNERSHIP_ERRORS
-      return { errors: [...known, ...explanationsOf(error)] }
+      const errors = [...known, ...explanationsOf(error)]
+      return { errors, ...(isOurs(error) && { isOurs: true }) }
     }
   }
 }
@@ -64,6 +66,9 @@ const ALL_WAYS = [proveByCname, proveByTxt, proveByAddress, proveByHttp]
 /** Not this proof; the message says what was seen, for the customer. */
 class NotProved extends Error {}
 
+/** Nor disproved: it could not be asked. */
+class NotAsked extends NotProved {}
+
 async function proveByCname(
   { hostname, cnameTarget, rivalTargets = [] }: OwnershipQuestion,
   { resolver }: OwnershipCheckOptions,
@@ -73,6 +78,7 @@ async function proveByCname(
   if (target === undefined) throw new NotProved()
   const rivals = rivalTargets.map(normaliseTarget).filter((rival) => rival !== undefined)
   const found = await resolver.resolveCname(hostname, signal)
+  if (found.outcome === 'unheard') throw new NotAsked(DNS_FAILURES.unheard(hostname))
   if (found.outcome !== 'found') throw new NotProved()
   if (found.values.some((name) => isWithin(name, target) && !isCloser(name, { target, rivals }))) {
     return 'cname'
@@ -128,6 +134,10 @@ async function proveByHttp(
   if (found.outcome === 'failed') throw new NotProved(found.problem)
   if (found.body.trimEnd() === token) return 'http'
   throw new NotProved(`http://${hostname}${path} answered with another body than the token.`)
+}
+
+function isOurs(error: unknown): boolean {
+  return error instanceof AggregateError && error.errors.some((each) => each instanceof NotAsked)
 }
 
 /** @throws what is not a missing proof: a fault of ours must not look like the customer's */

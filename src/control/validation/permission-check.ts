@@ -3,6 +3,7 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { AuthoritativeResolver, CaaOutcome, DnssecState } from '../dns/resolver.ts'
 import type { PermissionFinding, PermissionQuestion } from '../lifecycle/inspector.ts'
 import { judgeCaa, type CaaVerdict } from './caa.ts'
+import { DNS_FAILURES } from './dns-failures.ts'
 
 export interface PermissionCheckOptions {
   resolver: AuthoritativeResolver
@@ -57,6 +58,8 @@ export function judgePermission(
       return unknown(
         `Certificate authority encountered a SERVFAIL during DNS lookup, please check your DNS reachability. ${nameServersOf(caa.at)} do not answer in time.`,
       )
+    case 'unheard':
+      return unknown(DNS_FAILURES.unheard(`The CAA records of ${caa.at}`))
     case 'found':
       return judgeRecords(question, caa)
     default:

@@ -1,6 +1,11 @@
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 
-import { MAX_CNAME_HOPS, type AuthoritativeResolver, type ServerAnswer } from '../dns/resolver.ts'
+import {
+  isUseless,
+  MAX_CNAME_HOPS,
+  type AuthoritativeResolver,
+  type ServerAnswer,
+} from '../dns/resolver.ts'
 
 /** What every authoritative server says of the TXT records of a name, aliases followed. */
 export interface TxtSurvey {
@@ -62,7 +67,7 @@ async function askResolver(
 
 /** Whether the server said what it has, rather than nothing of use. */
 export function isAnswer({ answer }: ServerAnswer): boolean {
-  return answer.outcome !== 'servfail' && answer.outcome !== 'timeout'
+  return !isUseless(answer.outcome)
 }
 
 export function hasValue({ answer }: ServerAnswer, value: string): boolean {

@@ -55,6 +55,13 @@ describe('the sentence about', () => {
       `The name servers of ${H} do not answer: the DNS host must mend them.`,
     ],
     [
+      'a service that reaches no DNS server',
+      'dns',
+      'wrong',
+      { addresses: { outcome: 'unheard' }, aliases: { outcome: 'unheard' } },
+      'None of the DNS servers that this service asks answers: its operator must mend that.',
+    ],
+    [
       'an alias of nothing',
       'dns',
       'wrong',

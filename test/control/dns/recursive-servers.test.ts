@@ -98,13 +98,47 @@ describe('looking up addresses', () => {
     controller.abort(reason)
     await expect(late).rejects.toBe(reason)
   })
+})
 
-  it('says servfail when no server listens', async () => {
+describe('where none of the servers that we are set up to ask is there', () => {
+  it.each(['servers', 'roots'] as const)('says so of %s that nobody listens at', async (role) => {
+    const gone = await startDnsServer()
+    await gone.close()
+    const orphan = testResolver({ servers: [], [role]: [gone.address] })
+    const four = name('four.test')
+    expect(await orphan.resolveAddresses(four, never)).toEqual({ outcome: 'unheard' })
+    expect(await orphan.resolveTxt(four, never)).toEqual({ outcome: 'unheard' })
+    expect(await orphan.findCaa(four, never)).toEqual({ outcome: 'unheard', at: four })
+    expect(await orphan.checkDnssec(four, never)).toBe('unknown')
+  })
+
+  it('says so in surveys too', async () => {
     const gone = await startDnsServer()
     await gone.close()
     const orphan = testResolver({ servers: [gone.address] })
-    const { outcome } = await orphan.resolveAddresses(name('four.test'), never)
-    expect(['servfail', 'timeout']).toContain(outcome)
+    const { servers } = await orphan.survey(name('four.test'), 'TXT', never)
+    expect(servers.map(({ answer }) => answer)).toEqual([{ outcome: 'unheard' }])
+  })
+
+  it('takes silence for the name’s own until there is nothing but silence', async () => {
+    const silent = await startDnsServer({ 'quiet.test': 'silent', 'four.test': 'silent' })
+    const waiting = testResolver({ servers: [silent.address], timeoutMs: 50 })
+    const first = await waiting.resolveTxt(name('quiet.test'), never)
+    expect(first).toEqual({ outcome: 'timeout' })
+    for (let question = 0; question < 4; question++) {
+      await waiting.resolveTxt(name('quiet.test'), never)
+    }
+    const last = await waiting.resolveTxt(name('four.test'), never)
+    expect(last).toEqual({ outcome: 'unheard' })
+    await silent.close()
+  })
+
+  it('believes one that is there and fails for a name', async () => {
+    const gone = await startDnsServer()
+    await gone.close()
+    const half = testResolver({ servers: [gone.address, server.address] })
+    const broken = await half.resolveAddresses(name('broken.test'), never)
+    expect(broken).toEqual({ outcome: 'servfail' })
   })
 })
 

@@ -92,6 +92,26 @@ describe('a customer who left', () => {
       .toBeGreaterThan(0)
   })
 
+  it('is not taken for gone where it is we who cannot look', async () => {
+    const inspector = customer()
+    let isBlind = false
+    const blind: Inspector = {
+      ...inspector,
+      inspectOwnership: async (question, signal) => {
+        const finding = await inspector.inspectOwnership(question, signal)
+        return isBlind && 'errors' in finding ? { ...finding, isOurs: true } : finding
+      },
+    }
+    await using plane = await startControlPlane({ inspector: blind, authorizationReuseMs: 0 })
+    const { id } = await createServed(plane)
+    isBlind = true
+    inspector.leave()
+    await age(plane, id, systemClock.now() - 1)
+    await plane.until(id, isWaiting)
+    await plane.lifecycle.close()
+    expect((await plane.store.hostnames.find(id))?.ownership.state).toBe('verified')
+  })
+
   it('is moved also where his servers take all the time that they are given', async () => {
     const inspector = customer()
     const slow: Inspector = {
