@@ -20,7 +20,7 @@ const SMALLEST_PAGE = 5
 const LARGEST_PAGE = 1000
 
 const COLUMNS: readonly Column<ApiEvent>[] = [
-  { title: 'WHEN', text: ({ at }) => renderInstant(at) },
+  { title: 'WHEN', text: ({ at }) => renderInstant(at, { to: 'second' }) },
   { title: 'EVENT', text: ({ kind }) => kind, colour: ({ kind }) => colourOfEvent(kind) },
   { title: 'BY', text: ({ by }) => by },
   { title: 'WHAT', text: ({ message }) => message, flexible: true },

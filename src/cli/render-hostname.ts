@@ -21,8 +21,12 @@ export function renderHostname(
 }
 
 /** `2026-11-23 09:00 UTC`. */
-export function renderInstant(instant: string | undefined): string {
-  return instant === undefined ? '' : `${instant.slice(0, 16).replace('T', ' ')} UTC`
+export function renderInstant(
+  instant: string | undefined,
+  { to = 'minute' }: { to?: 'minute' | 'second' } = {},
+): string {
+  const length = to === 'minute' ? 16 : 19
+  return instant === undefined ? '' : `${instant.slice(0, length).replace('T', ' ')} UTC`
 }
 
 function facts(hostname: ApiHostname, { paint }: TableOptions): string {

@@ -14,7 +14,7 @@ export interface TimelineStore {
    * cause the caller must bound: it would push out what is older.
    */
   append(events: readonly TimelineEvent[]): Promise<void>
-  /** The newest first. */
+  /** The newest first, by when it happened: edges report what they saw a little later. */
   list(hostnameId: string, page: TimelinePage): Promise<PageOf<RecordedEvent>>
 }
 

@@ -206,7 +206,7 @@ describe('custos hostnames events', () => {
     expect(lines).toHaveLength(4)
     expect(lines[0]).toMatch(/^WHEN +EVENT +BY +WHAT$/)
     expect(lines[1]).toMatch(
-      /^\d{4}-\d\d-\d\d \d\d:\d\d UTC {2}hostname\.removal_requested {2}bootstrap token {2}Asked to delete the hostname\.$/,
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC {2}hostname\.removal_requested {2}bootstrap token {2}Asked to delete the hostname\.$/,
     )
     expect(lines[3]).toMatch(
       / {2}hostname\.created +bootstrap token {2}a\.customer\.com was created\.$/,

@@ -45,6 +45,7 @@ export class SqlTimelineStore implements TimelineStore {
         .executeTakeFirstOrThrow()
       const rows = await matching
         .selectAll()
+        .orderBy('at', 'desc')
         .orderBy('position', 'desc')
         .limit(limit)
         .offset(offset)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { systemClock } from '#lib/clock.ts'
 import { API_TOKEN, startApi, ZONE_ID, type ApiServer } from '#test/api-server.ts'
 import { anEventOf, aZone, NOON } from '#test/records.ts'
 
@@ -98,7 +99,7 @@ describe('the events of a hostname', () => {
 
   it('are paged, and filtered by kind', async () => {
     const { id, path } = await create()
-    const event = anEventOf('challenge.fetched')
+    const event = { ...anEventOf('challenge.fetched'), at: systemClock.now() + 60_000 }
     await api.store.timeline.append(
       Array.from({ length: 12 }, () => ({ ...event, hostnameId: id })),
     )

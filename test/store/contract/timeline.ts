@@ -119,9 +119,9 @@ export function timelineContract(open: OpenStore): void {
         { ...first, hostnameId: 'nobody' },
         { ...first, at: NOON + 1 },
         { ...first, at: NOON + 2 },
-        fetched(record, '192.0.2.1'),
+        { ...fetched(record, '192.0.2.1'), at: NOON + 3 },
       ])
-      await store.timeline.append([{ ...first, at: NOON + 3 }])
+      await store.timeline.append([{ ...first, at: NOON + 4 }])
       const events = await eventsOf(store, record)
       expect(kindsOf(events)).toEqual(['challenge.fetched', 'handshake.first', 'hostname.created'])
       expect(events[1]?.at).toBe(NOON + 1)
@@ -149,6 +149,17 @@ export function timelineContract(open: OpenStore): void {
       expect(ofKind.total).toBe(6)
       const none = { page: 0, perPage: 3 }
       await expect(async () => store.timeline.list(record.id, none)).rejects.toThrow(RangeError)
+    })
+
+    it('is listed by when it happened, not by when it was told', async () => {
+      await using opened = await openWithZone(open)
+      const { store } = opened
+      const record = aHostname()
+      await store.hostnames.create(record)
+      await store.timeline.append([{ ...fetched(record, 'later'), at: NOON + 2_000 }])
+      await store.timeline.append([{ ...fetched(record, 'sooner'), at: NOON + 1_000 }])
+      const [first, second] = await eventsOf(store, record)
+      expect([first?.at, second?.at]).toEqual([NOON + 2_000, NOON + 1_000])
     })
 
     it('keeps the newest of each hostname, and their numbers', async () => {
