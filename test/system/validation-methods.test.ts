@@ -47,7 +47,9 @@ describe('a hostname of method txt that does not lead here yet', () => {
     await scene.dns.setZone('txt.test', `shop A ${OLD_SERVER}\n${wrong}`)
     await scene.retry(created.id, { method: 'txt' })
     const shown = await scene.until(created.id, (one) => errorsOf(one).includes('another'))
-    expect(errorsOf(shown)).toContain(`_acme-challenge.${hostname} has another value: add the TXT`)
+    expect(errorsOf(shown)).toContain(
+      `_acme-challenge.${hostname} has another value, "of-last-year": add the TXT`,
+    )
     expect(shown.ssl?.status).toBe('pending_validation')
 
     const env = { CUSTOS_API_TOKEN: API_TOKEN }
@@ -55,7 +57,7 @@ describe('a hostname of method txt that does not lead here yet', () => {
     const { code, stdout } = await runCustosCli(argv, { env })
     expect(code).toBe(7)
     expect(stdout).toMatch(
-      /wrong +challenge +_acme-challenge\.shop\.txt\.test has another value: add the TXT record/,
+      /wrong +challenge +_acme-challenge\.shop\.txt\.test has another value, "of-last-year": add the TXT record/,
     )
     expect(stdout).toMatch(/Next: shop\.txt\.test has the A record 127\.0\.0\.9, which is not/)
   })
