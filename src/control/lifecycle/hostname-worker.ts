@@ -161,7 +161,10 @@ async function inspectOwnership(record: CustomHostname, job: Job): Promise<Owner
   const begunAt = clock.now()
   const zone = await store.zones.find(record.zoneId)
   if (record.customOriginServer === undefined && zone?.fallbackOrigin?.state !== 'active') {
-    return { type: 'not-proved', errors: ['Zone does not have a fallback origin set.'], begunAt }
+    const error = zone?.fallbackOrigin
+      ? 'The fallback origin is in the status pending_deletion.'
+      : 'Zone does not have a fallback origin set.'
+    return { type: 'not-proved', errors: [error], begunAt }
   }
   await job.known()
   await putAnswers(record)
