@@ -36,5 +36,6 @@ it('a hostname with an origin of its own does not need it', async () => {
   await plane.store.zones.update(aZone().id, (zone) => ({ ...zone, fallbackOrigin: undefined }))
   const record = aHostname({ customOriginServer: 'own.saas.com' }, systemClock.now())
   await plane.create(record)
-  await plane.until(record.id, ({ ownership }) => ownership.state === 'verified')
+  const proved = await plane.until(record.id, ({ ownership }) => ownership.state !== 'pending')
+  expect(proved.ownership).toMatchObject({ state: 'verified', by: 'cname' })
 })
