@@ -251,7 +251,7 @@ function reorder(ordered: StateOf<'ordered'>, now: number): Issuance {
 
 function retryValidation(ordered: StateOf<'ordered'>, problem: string, now: number): Issuance {
   const attempts = ordered.attempts + 1
-  if (attempts >= MAX_DCV_ATTEMPTS) {
+  if (attempts > MAX_DCV_ATTEMPTS) {
     return { state: 'timed_out', phase: 'validation', since: now, problem }
   }
   return { ...ordered, attempts, problem, nextAt: now + validationDelayMs(ordered.attempts) }
