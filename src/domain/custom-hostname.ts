@@ -185,7 +185,8 @@ export function isDue(record: CustomHostname, now: number): boolean {
  * When to act on one chain. Of two chains the first proves the name and the CA lets the second use
  * that: the RSA chain is not due while the ECDSA chain is on its way through validation. (Boulder would
  * also give the same open order to both.) One that is to be renewed does not wait for an order that is
- * not even opened: its own end may be nearer.
+ * not even opened: its own end may be nearer. And where the CA wants TXT records for each of them, the
+ * customer is to see all at once.
  */
 export function chainDueAt(record: CustomHostname, chain: ManagedChain): number | undefined {
   const { issuance, keyAlgorithm, certificate } = chain
@@ -194,7 +195,16 @@ export function chainDueAt(record: CustomHostname, chain: ManagedChain): number 
   const isFirst = issuance.state === 'scheduled' && certificate === undefined
   const isRenewal = issuance.state === 'issued' || issuance.state === 'scheduled'
   const isWaiting = isFirst ? isBeingProved(sibling) : isRenewal && isBeingValidated(sibling)
-  return isWaiting ? undefined : issuanceDueAt(issuance)
+  return isWaiting && !goesBeside(chain, { sibling, record }) ? undefined : issuanceDueAt(issuance)
+}
+
+function goesBeside(
+  { issuance }: ManagedChain,
+  { sibling, record }: { sibling: Issuance; record: CustomHostname },
+): boolean {
+  if (issuance.state === 'scheduled' && issuance.afterSibling) return false
+  const isProvedAlone = isBeingValidated(sibling) && sibling.order.provedAlone === true
+  return isProvedAlone && record.ssl?.method === 'txt'
 }
 
 function isBeingProved(issuance: Issuance): boolean {
@@ -211,8 +221,10 @@ function isBeingProved(issuance: Issuance): boolean {
   }
 }
 
-function isBeingValidated({ state }: Issuance): boolean {
-  return state === 'ordered' || state === 'validating'
+function isBeingValidated(
+  issuance: Issuance,
+): issuance is Extract<Issuance, { state: 'ordered' | 'validating' }> {
+  return issuance.state === 'ordered' || issuance.state === 'validating'
 }
 
 function issuanceTimes(record: CustomHostname): (number | undefined)[] {

@@ -16,9 +16,16 @@ import { MAX_DCV_ATTEMPTS, validationDelayMs } from './validation.ts'
 export type Issuance =
   /**
    * To be ordered at `nextAt`. `attempts`: looks at the challenges of an order that expired. `turn`: its
-   * place among the renewals that wait, an instant.
+   * place among the renewals that wait, an instant. `afterSibling`: the CA has one order for both chains
+   * of the pack, and the other one has it.
    */
-  | ({ state: 'scheduled'; attempts?: number; problem?: string; turn?: number } & Trying)
+  | ({
+      state: 'scheduled'
+      attempts?: number
+      problem?: string
+      turn?: number
+      afterSibling?: true
+    } & Trying)
   /** The challenges are shown and answered; we look whether the CA would see them. */
   | ({ state: 'ordered'; attempts: number } & Opened)
   /** The CA was told to look; `via`: at challenges of this type. */
@@ -91,7 +98,7 @@ export type IssuanceEvent =
   /** The CA is still at it or, with a `problem`, away: the order is as it was. */
   | { type: 'still-waiting'; retryAt: number; problem?: string }
   /** Nothing failed: a limit of the CA is used up until then; without a problem it waits its turn. */
-  | { type: 'deferred'; problem?: string; retryAt: number; turn?: number }
+  | { type: 'deferred'; problem?: string; retryAt: number; turn?: number; afterSibling?: true }
   | { type: 'authorized'; certificateId: string; sealedKey: string }
   | { type: 'signed'; certificateId: string; serial: number; renewAt: number; checkAt?: number }
   | { type: 'deployed' }
@@ -214,9 +221,9 @@ function keepWaiting(
 }
 
 function defer(issuance: Issuance, event: EventOf<'deferred'>): Issuance {
-  const { problem, retryAt, turn } = event
+  const { problem, retryAt, turn, afterSibling } = event
   const known = { ...(problem && { problem }), nextAt: retryAt }
-  const place = turn === undefined ? {} : { turn }
+  const place = { ...(turn !== undefined && { turn }), ...(afterSibling && { afterSibling }) }
   switch (issuance.state) {
     case 'scheduled':
       return { ...issuance, ...known, ...place }
@@ -244,7 +251,7 @@ function reorder(ordered: StateOf<'ordered'>, now: number): Issuance {
 
 function retryValidation(ordered: StateOf<'ordered'>, problem: string, now: number): Issuance {
   const attempts = ordered.attempts + 1
-  if (attempts >= MAX_DCV_ATTEMPTS) {
+  if (attempts > MAX_DCV_ATTEMPTS) {
     return { state: 'timed_out', phase: 'validation', since: now, problem }
   }
   return { ...ordered, attempts, problem, nextAt: now + validationDelayMs(ordered.attempts) }

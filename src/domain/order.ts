@@ -11,6 +11,11 @@ export interface Order {
   challenges: readonly OrderChallenge[]
   /** The CA forgets the order then. */
   expiresAt: number
+  /**
+   * What proves this order proves no other one: as far as is known, the CA has the names proved anew for
+   * each.
+   */
+  provedAlone?: true
 }
 
 export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01'] as const

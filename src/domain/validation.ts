@@ -9,9 +9,9 @@ export function validationDelayMs(attempt: number): number {
   return Math.min(seconds, 14_400) * 1000
 }
 
-/** After this many attempts (about 7 days) an unproved hostname goes `moved`. */
+/** So often (for about 7 days) an unproved hostname is looked at again; then it goes `moved`. */
 export const MAX_OWNERSHIP_ATTEMPTS = 75
-/** After this many attempts (about 14.5 days) a certificate's validation has timed out. */
+/** So often (for 14.56 days) a certificate's validation is tried again; then it has timed out. */
 export const MAX_DCV_ATTEMPTS = 120
 /** A `moved` hostname is deleted after 7 days. */
 export const MOVED_RETENTION_MS = 7 * 24 * 3_600_000

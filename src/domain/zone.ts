@@ -1,3 +1,4 @@
+import { DEPLOYMENT_DEADLINE_MS } from './issuance.ts'
 import type { Origin } from './origin.ts'
 
 /** A SaaS application: one fallback origin, one set of custom hostnames. */
@@ -25,8 +26,31 @@ export interface FallbackOrigin {
   createdAt: number
   updatedAt: number
   /**
-   * A removal is under way until every hostname was published without it. A new origin counts as
-   * `active` at once: each hostname's own deployment says when it is in use.
+   * Whether hostnames are published with it: new ones are from the first instant on. A removal is under
+   * way until every hostname was published without it.
    */
   state: 'active' | 'pending_deletion'
+  /** Hostnames that were there before it have yet to reach every edge with it. */
+  isDeploying?: true
+}
+
+/** The outward status (spec section 1.7); only those that Custos ever says. */
+export type FallbackOriginStatus =
+  | 'pending_deployment'
+  | 'active'
+  | 'pending_deletion'
+  | 'deployment_timed_out'
+  | 'deletion_timed_out'
+
+/** A change that not every edge has applied in time is not given up: it is late. */
+export function fallbackOriginStatus(origin: FallbackOrigin, now: number): FallbackOriginStatus {
+  const isLate = origin.updatedAt + DEPLOYMENT_DEADLINE_MS <= now
+  if (origin.state === 'pending_deletion') return isLate ? 'deletion_timed_out' : 'pending_deletion'
+  if (!origin.isDeploying) return 'active'
+  return isLate ? 'deployment_timed_out' : 'pending_deployment'
+}
+
+/** Whether no change of it is under way. */
+export function isSettled({ state, isDeploying }: FallbackOrigin): boolean {
+  return state === 'active' && !isDeploying
 }

@@ -134,6 +134,32 @@ describe('chainDueAt', () => {
     expect(rsaDueAt(ecdsa, issued)).toBe(due)
   })
 
+  describe('of an RSA chain beside an ECDSA order that is proved alone', () => {
+    const alone = { ...open, order: anOrder({ provedAlone: true }) }
+    const record = aHostname({ ownership: verified })
+    const byTxt = { ...record, ssl: record.ssl && { ...record.ssl, method: 'txt' as const } }
+    const rsaOf = (of: CustomHostname, ecdsa: Issuance, rsa: Issuance): number | undefined => {
+      const changed = withChains(of, ecdsa, rsa)
+      const chain = chainOf(changed, 'rsa')
+      return chain && chainDueAt(changed, chain)
+    }
+
+    it.each<Issuance>([
+      { ...alone, state: 'ordered', attempts: 0 },
+      { ...alone, state: 'validating' },
+    ])('is its own, so that a customer sees all TXT records at once ($state)', (ecdsa) => {
+      expect(rsaOf(byTxt, ecdsa, fresh)).toBe(5)
+      expect(rsaOf(byTxt, ecdsa, issued)).toBe(9)
+    })
+
+    it('waits before that is open, where edges answer, and where the CA gives both one order', () => {
+      const ordered: Issuance = { ...alone, state: 'ordered', attempts: 0 }
+      expect(rsaOf(byTxt, fresh, fresh)).toBeUndefined()
+      expect(rsaOf(record, ordered, fresh)).toBeUndefined()
+      expect(rsaOf(byTxt, ordered, { ...fresh, afterSibling: true })).toBeUndefined()
+    })
+  })
+
   it('leaves an RSA chain alone that has an order of its own', () => {
     const ordered: Issuance = { ...open, state: 'ordered', attempts: 0 }
     expect(rsaDueAt(ordered, ordered)).toBe(5)

@@ -5,7 +5,8 @@ import { CUSTOM_CSR_ERRORS } from './custom-csr-errors.ts'
 export type { ApiErrorEntry }
 
 /**
- * Every error that the API gives: HTTP status, code and message (spec section 1.9). Codes from 10400
+ * Every error that the API gives: HTTP status, code and message (spec section 1.9; 1403 goes with the
+ * 401 that HTTP has for it). Those that it never gives: errors-never-given.ts. Codes from 10400
  * on are our own, for what the specification has no code for: 10000 + the HTTP status, or 11000 + it
  * where that is taken.
  */

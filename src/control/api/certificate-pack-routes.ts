@@ -37,7 +37,7 @@ function replaceRoute(app: ApiInstance, deps: ApiDependencies): void {
     operationId: 'replaceCertificate',
     summary: 'Replace one certificate of a pack of your own',
     description:
-      'By one with the same key algorithm. The old one is served until every edge has it.',
+      'By one with the same key algorithm. The old one is served until every edge has it. A hostname that is moved, deleted or blocked stays so: PATCH revives it.',
     body: REPLACEMENT_INPUT,
     response: { 202: successSchema(CUSTOM_HOSTNAME), ...FAILURE },
   }

@@ -3,8 +3,12 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 
+import { describeErrors } from './error-documentation.ts'
+
 const DESCRIPTION = `SSL for SaaS on your own machines. Compatible with the custom hostnames API of
-Cloudflare: its SDKs work against this address as their base URL.`
+Cloudflare: its SDKs work against this address as their base URL.
+
+${describeErrors()}`
 
 /** The OpenAPI document, made from the routes' own schemas. Register before the routes. */
 export async function registerDocument(app: FastifyInstance): Promise<void> {

@@ -14,7 +14,9 @@ export interface PackPlace {
 }
 
 /**
- * One certificate of a pack in the place of another of the same algorithm. Pure, as any edit.
+ * One certificate of a pack in the place of another of the same algorithm. Pure, as any edit; but it is
+ * a change of the pack, not a request to validate: what revives a hostname that is moved, deleted or
+ * blocked is PATCH (spec section 2.1).
  *
  * @throws {ApiError} where the pack does not allow it
  */

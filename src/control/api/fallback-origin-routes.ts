@@ -7,7 +7,12 @@ import {
   renderOrigin,
   type Origin,
 } from '#domain/origin.ts'
-import type { FallbackOrigin, Zone } from '#domain/zone.ts'
+import {
+  fallbackOriginStatus,
+  type FallbackOrigin,
+  type FallbackOriginStatus,
+  type Zone,
+} from '#domain/zone.ts'
 
 import type { ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
@@ -23,7 +28,15 @@ const PATH = '/zones/:zone_id/custom_hostnames/fallback_origin'
 const FALLBACK_ORIGIN = z
   .object({
     origin: z.string(),
-    status: z.enum(['active', 'pending_deletion']),
+    status: z
+      .enum([
+        'pending_deployment',
+        'active',
+        'pending_deletion',
+        'deployment_timed_out',
+        'deletion_timed_out',
+      ])
+      .describe('Of a change until every edge has applied it for every hostname of the zone.'),
     errors: z.array(z.string()),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
@@ -49,7 +62,7 @@ export function fallbackOriginRoutes(app: ApiInstance, deps: ApiDependencies): v
 
   const get = { ...common, operationId: 'getFallbackOrigin', summary: 'Get the fallback origin' }
   app.get(PATH, { schema: get }, async ({ params }) =>
-    success(render((await getZone(store, params.zone_id)).fallbackOrigin)),
+    success(render((await getZone(store, params.zone_id)).fallbackOrigin, clock.now())),
   )
 
   const put = {
@@ -61,9 +74,10 @@ export function fallbackOriginRoutes(app: ApiInstance, deps: ApiDependencies): v
   app.put(PATH, { schema: put }, async ({ params, body }) => {
     const origin = toOrigin(body.origin)
     const zone = await getZone(store, params.zone_id)
-    if (isCurrent(zone, origin)) return success(render(zone.fallbackOrigin))
     const now = clock.now()
-    return success(render(await change(deps, zone, (previous) => replace(previous, origin, now))))
+    if (isCurrent(zone, origin)) return success(render(zone.fallbackOrigin, now))
+    const next = await replacementBy(deps, { zone, origin, now })
+    return success(render(await change(deps, zone, next), now))
   })
 
   const remove = {
@@ -73,9 +87,9 @@ export function fallbackOriginRoutes(app: ApiInstance, deps: ApiDependencies): v
   }
   app.delete(PATH, { schema: remove }, async ({ params }) => {
     const zone = await getZone(store, params.zone_id)
-    if (zone.fallbackOrigin?.state !== 'active') return success(render(zone.fallbackOrigin))
     const now = clock.now()
-    return success(render(await change(deps, zone, (previous) => retire(previous, now))))
+    if (zone.fallbackOrigin?.state !== 'active') return success(render(zone.fallbackOrigin, now))
+    return success(render(await change(deps, zone, (previous) => retire(previous, now)), now))
   })
 }
 
@@ -94,17 +108,23 @@ async function change(
   return changed?.fallbackOrigin
 }
 
-function replace(
-  previous: FallbackOrigin | undefined,
-  origin: Origin,
-  now: number,
-): FallbackOrigin {
-  const createdAt = previous?.state === 'active' ? previous.createdAt : now
-  return { origin, createdAt, updatedAt: now, state: 'active' }
+/** In a zone without hostnames there is nothing to be deployed. */
+async function replacementBy(
+  { store }: ApiDependencies,
+  { zone, origin, now }: { zone: Zone; origin: Origin; now: number },
+): Promise<(previous: FallbackOrigin | undefined) => FallbackOrigin> {
+  const hasHostnames = (await store.hostnames.count(zone.id)) > 0
+  return (previous) => {
+    const createdAt = previous?.state === 'active' ? previous.createdAt : now
+    const replaced = { origin, createdAt, updatedAt: now, state: 'active' as const }
+    return { ...replaced, ...(hasHostnames && { isDeploying: true }) }
+  }
 }
 
 function retire(previous: FallbackOrigin | undefined, now: number): FallbackOrigin | undefined {
-  return previous && { ...previous, state: 'pending_deletion', updatedAt: now }
+  if (!previous) return undefined
+  const { origin, createdAt } = previous
+  return { origin, createdAt, updatedAt: now, state: 'pending_deletion' }
 }
 
 /** Setting what is set already must not publish a million hostnames again. */
@@ -127,13 +147,24 @@ function toOrigin(value: string): Origin {
   }
 }
 
-function render(fallbackOrigin: FallbackOrigin | undefined): z.infer<typeof FALLBACK_ORIGIN> {
+/** What is wrong, where anything is. */
+const ERRORS: Partial<Record<FallbackOriginStatus, string>> = {
+  deployment_timed_out: 'Not every edge has applied it for every custom hostname yet.',
+  deletion_timed_out: 'Not every edge has let go of it for every custom hostname yet.',
+}
+
+function render(
+  fallbackOrigin: FallbackOrigin | undefined,
+  now: number,
+): z.infer<typeof FALLBACK_ORIGIN> {
   if (!fallbackOrigin) throw new ApiError('fallback-origin-not-found')
-  const { origin, state, createdAt, updatedAt } = fallbackOrigin
+  const { origin, createdAt, updatedAt } = fallbackOrigin
+  const status = fallbackOriginStatus(fallbackOrigin, now)
+  const error = ERRORS[status]
   return {
     origin: renderOrigin(origin),
-    status: state,
-    errors: [],
+    status,
+    errors: error === undefined ? [] : [error],
     created_at: renderInstant(createdAt),
     updated_at: renderInstant(updatedAt),
   }

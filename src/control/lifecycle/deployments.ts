@@ -13,7 +13,7 @@ import type { Logger } from '#lib/log.ts'
 import type { Store } from '#store/store.ts'
 
 import { EdgeRoll } from './edge-roll.ts'
-import { finishOriginRemovals } from './origin-removal.ts'
+import { settleFallbackOrigins } from './fallback-origins.ts'
 import { retryRivals } from './rivals.ts'
 import type { SightingRecorder } from './sighting-recorder.ts'
 
@@ -152,8 +152,8 @@ class DeploymentWatcher implements Deployments {
     const undeployed = await store.hostnames.listUndeployed(SWEEP_LIMIT)
     for (const { id } of undeployed) this.#open.set(id, undefined)
     if (undeployed.length < SWEEP_LIMIT) {
-      for (const { name } of await finishOriginRemovals(store, undeployed)) {
-        log.info({ zone: name }, 'fallback origin removed')
+      for (const { zone, outcome } of await settleFallbackOrigins(store.zones, undeployed)) {
+        log.info({ zone: zone.name }, `fallback origin ${outcome}`)
       }
     }
     this.#sweptAt = clock.now()

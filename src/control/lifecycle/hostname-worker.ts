@@ -1,5 +1,4 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
-import { KEY_ALGORITHMS } from '#domain/certificate.ts'
 import { chainDueAt, chainOf, isDue, type CustomHostname } from '#domain/custom-hostname.ts'
 import { HELD } from '#domain/hold.ts'
 import type { OwnershipEvent } from '#domain/ownership.ts'
@@ -54,8 +53,7 @@ export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
         if (isLate(job)) return
         if (await isHeld(record, options.store)) return void (await block(job))
         if (record.ownership.state === 'verified') await moveRivals(record, options)
-        const chains = KEY_ALGORITHMS.map((algorithm) => workOnChain(job, algorithm, opened))
-        await allSettled([workOnOwnership(job), ...chains])
+        await allSettled([workOnOwnership(job), ...workOnChains(job, opened)])
       }
     },
   }
@@ -75,13 +73,24 @@ function isLate({ startedAt, options }: Job): boolean {
   return options.clock.now() - startedAt > BEGIN_LOOKS_MS
 }
 
+/**
+ * The RSA chain begins once the ECDSA chain's order is open: only then is it known whether it wants one
+ * beside it. The caller sees the records of both.
+ */
+function workOnChains(job: Job, opened: () => void): Promise<void>[] {
+  const first = Promise.withResolvers<void>()
+  const ecdsa = workOnChain(job, 'ecdsa', first.resolve).finally(first.resolve)
+  const rsa = first.promise.then(() => workOnChain(job, 'rsa', opened)).finally(opened)
+  return [ecdsa, rsa]
+}
+
 async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void): Promise<void> {
   const { options, signal, id } = job
   for (;;) {
     const record = await options.store.hostnames.find(id)
     const chain = record && chainOf(record, algorithm)
     const due = record && chain ? chainDueAt(record, chain) : undefined
-    if (algorithm === 'ecdsa' && chain?.issuance.state !== 'scheduled') opened()
+    if (chain?.issuance.state !== 'scheduled') opened()
     const begunAt = options.clock.now()
     if (!record || !chain || due === undefined || due > begunAt) return
     if (signal.aborted || !mayBeIssued(record)) return
@@ -152,8 +161,10 @@ async function inspectOwnership(record: CustomHostname, job: Job): Promise<Owner
   const begunAt = clock.now()
   const zone = await store.zones.find(record.zoneId)
   if (record.customOriginServer === undefined && zone?.fallbackOrigin?.state !== 'active') {
-    const errors = ['Zone does not have a fallback origin set.']
-    return { type: 'not-proved', errors, isOurs: true, begunAt }
+    const error = zone?.fallbackOrigin
+      ? 'The fallback origin is in the status pending_deletion.'
+      : 'Zone does not have a fallback origin set.'
+    return { type: 'not-proved', errors: [error], isOurs: true, begunAt }
   }
   await job.known()
   await putAnswers(record)

@@ -231,6 +231,9 @@ async function refusalOf(
 function summarise(refusals: readonly Refusal[]): StepOutcome {
   const problem = [...new Set(refusals.map((refusal) => refusal.problem))].join(' ')
   const retryAt = Math.min(...refusals.map((refusal) => refusal.retryAt))
-  const isLimited = refusals.every(({ kind }) => kind === 'limited' || kind === 'busy')
+  if (refusals.some(({ kind }) => kind === 'busy')) {
+    return event({ type: 'deferred', problem, retryAt, afterSibling: true })
+  }
+  const isLimited = refusals.every(({ kind }) => kind === 'limited')
   return event({ type: isLimited ? 'deferred' : 'failed', problem, retryAt })
 }

@@ -8,6 +8,7 @@ import {
   relativeName,
   renderServer,
   renderServers,
+  renderTxtValues,
   type TxtSurvey,
 } from './txt-survey.ts'
 
@@ -51,12 +52,14 @@ function nobodyHas({ survey, value, misplaced, dcvZone }: TxtSighting): string {
     return `The TXT record stands at ${misplaced}, not at ${name}${hint}.`
   }
   if (at !== name) return wrongDelegation(survey, { value, dcvZone })
-  const others = new Set(servers.flatMap(({ answer }) => valuesOf(answer)))
-  const instead =
-    others.size > 0
-      ? `has ${others.size === 1 ? 'another value' : 'other values'}`
-      : 'has no TXT record'
-  return `${name} ${instead}: add the TXT record ${name} with the value ${value}.`
+  const others = [...new Set(servers.flatMap(({ answer }) => valuesOf(answer)))]
+  const found = others.length > 0 ? foundInstead(others) : 'has no TXT record'
+  return `${name} ${found}: add the TXT record ${name} with the value ${value}.`
+}
+
+function foundInstead(values: readonly string[]): string {
+  const shown = renderTxtValues(values)
+  return values.length === 1 ? `has another value, ${shown}` : `has other values, ${shown}`
 }
 
 function wrongDelegation(

@@ -89,6 +89,25 @@ export function renderServers(servers: readonly ServerAnswer[]): string {
   return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ')
 }
 
+/** Longer than any token of ours or of a CA. */
+const MAX_SHOWN_VALUE = 80
+
+/** What anybody may have written, fit for a sentence: quoted, escaped, and cut where it is much. */
+export function renderTxtValues(values: readonly string[]): string {
+  const shown = values.slice(0, 3).map(renderTxtValue)
+  const rest = values.length - shown.length
+  return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ')
+}
+
+function renderTxtValue(value: string): string {
+  const isCut = value.length > MAX_SHOWN_VALUE
+  const escaped = value
+    .slice(0, MAX_SHOWN_VALUE)
+    .replace(/["\\]/g, '\\$&')
+    .replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return `"${escaped}${isCut ? '…' : ''}"`
+}
+
 /**
  * Where people put a record by mistake: with the zone's name appended once more by their DNS host's
  * form, without the prefix, at the zone's own name, or with the prefix twice.

@@ -116,6 +116,7 @@ const order = z.strictObject({
     }),
   ),
   expiresAt: instant,
+  provedAlone: z.literal(true).exactOptional(),
 }) satisfies z.ZodType<Order>
 
 const renewalInfo = z.strictObject({
@@ -144,6 +145,7 @@ const issuance = z.discriminatedUnion('state', [
     attempts: z.number().exactOptional(),
     problem: z.string().exactOptional(),
     turn: instant.exactOptional(),
+    afterSibling: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('ordered'),

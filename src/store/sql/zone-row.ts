@@ -51,6 +51,7 @@ const zoneDocument = z.strictObject({
       createdAt: z.number(),
       updatedAt: z.number(),
       state: z.enum(['active', 'pending_deletion']),
+      isDeploying: z.literal(true).exactOptional(),
     })
     .optional(),
   cnameTarget: z.string().optional(),

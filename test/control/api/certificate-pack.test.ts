@@ -1,6 +1,7 @@
 import type Cloudflare from 'cloudflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import type { Ownership } from '#domain/ownership.ts'
 import { startApi, ZONE_ID, type ApiServer } from '#test/api-server.ts'
 import { openOwnCa, type OwnCa } from '#test/own-certificates.ts'
 import { idsOf, ownHostnames, sslOf } from '#test/own-hostnames.ts'
@@ -98,6 +99,26 @@ describe('one certificate of a pack', () => {
       errors: [{ code: 1439, message: expect.stringContaining('last certificate') }],
     })
   })
+
+  it.each<Ownership>([
+    { state: 'moved', since: 1, nextAt: 9e12, errors: [] },
+    { state: 'deleted', since: 1, errors: [] },
+    { state: 'blocked', since: 1, reason: 'held' },
+  ])(
+    'is changed without reviving a hostname that is $state: that is what PATCH does',
+    async (to) => {
+      const { hostname, id, at, ecdsa, rsa } = await createPack()
+      await api.store.hostnames.update(id, (record) => ({ record: { ...record, ownership: to } }))
+      const replaced = await certificates.update(rsa, {
+        ...at,
+        ...(await ca.pair('rsa', [hostname])),
+      })
+      expect(replaced.status).toBe(to.state)
+      await certificates.delete(ecdsa, at)
+      expect((await recordOf(id)).ownership).toEqual(to)
+      expect((await api.client.customHostnames.edit(id, zone)).status).toBe('pending')
+    },
+  )
 
   it('must be there, in this pack of this hostname', async () => {
     const [one, two] = [await createPack(), await createPack()]

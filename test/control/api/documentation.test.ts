@@ -13,7 +13,7 @@ interface Operation {
 
 interface Document {
   openapi: string
-  info: { title: string; version: string }
+  info: { title: string; version: string; description: string }
   paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
 }
@@ -71,6 +71,12 @@ describe('the OpenAPI document', () => {
       const url = path.replace(/\{(\w+)\}/g, ':$1')
       expect(api.app.hasRoute({ method: method.toUpperCase(), url })).toBe(true)
     }
+  })
+
+  it('tells the errors', () => {
+    expect(document.info.description).toContain(
+      '| 404 | 1436 | The custom hostname was not found. |',
+    )
   })
 
   it('names each operation, once', () => {

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { API_ERRORS } from '#control/api/api-error-table.ts'
-import { CUSTOM_CSR_ERRORS } from '#control/api/custom-csr-errors.ts'
 import { startApi, ZONE_ID, type ApiServer } from '#test/api-server.ts'
 
 /** What bad input gets: each rule its own code, naming field, rule and value. */
@@ -321,24 +319,6 @@ describe('the quota', () => {
     const { status, json } = await none.fetch(PATH, { method: 'POST', body })
     expect([status, json.errors[0].code]).toEqual([403, 1404])
   })
-})
-
-describe('the table of errors', () => {
-  it('has one status for each code and sends no conflict again', () => {
-    const rows: { status: number; code: number; headers?: object }[] = Object.values(API_ERRORS)
-    const ofCsrs = Object.keys(CUSTOM_CSR_ERRORS).length
-    expect(codesOf(CUSTOM_CSR_ERRORS).size).toBe(ofCsrs)
-    // CSRs have codes of hostnames with another meaning (spec section 1.9).
-    const others = Object.entries(API_ERRORS).filter(([kind]) => !(kind in CUSTOM_CSR_ERRORS))
-    expect(codesOf(Object.fromEntries(others)).size).toBe(rows.length - ofCsrs)
-    for (const { headers } of rows.filter((row) => row.status === 409)) {
-      expect(headers).toMatchObject({ 'x-should-retry': 'false' })
-    }
-  })
-
-  function codesOf(table: Record<string, { code: number }>): Set<number> {
-    return new Set(Object.values(table).map(({ code }) => code))
-  }
 })
 
 function post(body: object): ReturnType<ApiServer['fetch']> {

@@ -66,7 +66,7 @@ describe('applyOutcome', () => {
       state: 'ordered' as const,
       order: anOrder(),
       since: NOON,
-      attempts: MAX_DCV_ATTEMPTS - 1,
+      attempts: MAX_DCV_ATTEMPTS,
       nextAt: NOON,
       failures: 0,
     }

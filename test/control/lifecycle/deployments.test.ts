@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { startDeployments, type Deployments } from '#control/lifecycle/deployments.ts'
+import { settleFallbackOrigins } from '#control/lifecycle/fallback-origins.ts'
 import {
   HEARTBEAT_TTL_MS,
   type ChangeId,
@@ -18,7 +19,7 @@ import { createSealer } from '#lib/sealing.ts'
 import { openSqlStore } from '#store/sql/open-sql-store.ts'
 import type { Store } from '#store/store.ts'
 import { fakeClock } from '#test/fake-clock.ts'
-import { aHostname, aZone } from '#test/records.ts'
+import { aHostname, aZone, NOON } from '#test/records.ts'
 import { tempDir } from '#test/temp-dir.ts'
 
 describe('deployments', () => {
@@ -198,6 +199,53 @@ describe('deployments', () => {
     await using again = startDeployments({ store, directory, clock, log: silentLogger })
     await expect.poll(async () => (await store.zones.find(zone.id))?.fallbackOrigin).toBeUndefined()
     await again.close()
+  })
+
+  describe('of a new fallback origin', () => {
+    const setOrigin = async (updatedAt: number): Promise<void> => {
+      await store.zones.update(aZone().id, (zone) => ({
+        ...zone,
+        fallbackOrigin: zone.fallbackOrigin && {
+          ...zone.fallbackOrigin,
+          updatedAt,
+          isDeploying: true,
+        },
+      }))
+    }
+    const findOrigin = async (): Promise<Zone['fallbackOrigin']> =>
+      (await store.zones.find(aZone().id))?.fallbackOrigin
+
+    it('end when every hostname of before is applied, whatever younger ones wait for', async () => {
+      await setOrigin(clock.now())
+      const record = await publish('5')
+      await publish('9', { createdAt: clock.now() + 60_000 })
+      await beat('a', '4')
+      await using again = startDeployments({ store, directory, clock, log: silentLogger })
+      expect(await again.whenApplied(record, 200)).toBe(false)
+      expect(await findOrigin()).toMatchObject({ state: 'active', isDeploying: true })
+      await again.close()
+      await beat('a', '5')
+      await using last = startDeployments({ store, directory, clock, log: silentLogger })
+      await last.whenApplied(record, 5_000)
+      await last.close()
+      await using next = startDeployments({ store, directory, clock, log: silentLogger })
+      await expect.poll(findOrigin).not.toHaveProperty('isDeploying')
+      await next.close()
+    })
+
+    it('do not end for one that took its place while the hostnames were looked at', async () => {
+      await setOrigin(NOON)
+      const zones: Parameters<typeof settleFallbackOrigins>[0] = {
+        list: async (page) => {
+          const listed = await store.zones.list(page)
+          await setOrigin(NOON + 1)
+          return listed
+        },
+        update: (...args) => store.zones.update(...args),
+      }
+      expect(await settleFallbackOrigins(zones, [])).toEqual([])
+      expect(await findOrigin()).toMatchObject({ updatedAt: NOON + 1, isDeploying: true })
+    })
   })
 
   it('lets go of whoever waits when it closes', async () => {

@@ -58,6 +58,22 @@ describe('the lifecycle', () => {
     expect(begun && chainOf(begun, 'ecdsa')?.issuance.state).toBe('ordered')
   })
 
+  it('shows the TXT records of both chains before begin returns, where the CA wants them', async () => {
+    const issuer = (built: Issuer): Issuer =>
+      alteredIssuer(built, {
+        openOrder: async (request, signal) => ({
+          ...(await built.openOrder(request, signal)),
+          provedAlone: true,
+        }),
+      })
+    await using plane = await startControlPlane({ inspector: NOTHING, issuer })
+    const record = newRecord()
+    const ssl = record.ssl && { ...record.ssl, method: 'txt' as const }
+    await plane.create({ ...record, ssl })
+    const begun = await plane.store.hostnames.find(record.id)
+    expect(begun?.chains.map(({ issuance }) => issuance.state)).toEqual(['ordered', 'ordered'])
+  })
+
   it('lets the edges answer challenge and ownership token', async () => {
     await using plane = await startControlPlane({ inspector: NOTHING })
     const record = newRecord()

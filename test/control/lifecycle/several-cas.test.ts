@@ -51,7 +51,11 @@ describe('an order', () => {
     const given: unknown[] = []
     const budget = { ...UNLIMITED, giveBack: async (order: unknown) => void given.push(order) }
     const steps = stepsWith([fakeIssuer('one', { openOrder: failing('busy') }), two], { budget })
-    expect(await steps.advance(fresh)).toMatchObject({ state: 'scheduled', failures: 0 })
+    expect(await steps.advance(fresh)).toMatchObject({
+      state: 'scheduled',
+      failures: 0,
+      afterSibling: true,
+    })
     expect(two.opened).toEqual([])
     expect(given).toMatchObject([{ ca: 'one' }])
   })

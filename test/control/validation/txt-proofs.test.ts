@@ -74,7 +74,17 @@ describe('the preflight of dns-01', () => {
     [
       'another value',
       { servers: { a: { [`TXT ${NAME}`]: ['old'] } } },
-      `${NAME} has another value: add the TXT record ${NAME} with the value ${VALUE}.`,
+      `${NAME} has another value, "old": add the TXT record ${NAME} with the value ${VALUE}.`,
+    ],
+    [
+      'several other values, of whom some are long',
+      { servers: { a: { [`TXT ${NAME}`]: ['one', 'x'.repeat(81), '', '4', '5'] } } },
+      `${NAME} has other values, "one", "${'x'.repeat(80)}…", "" and 2 more: add the TXT record ${NAME} with the value ${VALUE}.`,
+    ],
+    [
+      'a value that is not fit to be shown as it is',
+      { servers: { a: { [`TXT ${NAME}`]: ['say "hi"\\\n\u001b[31m\u202eß'] } } },
+      `${NAME} has another value, "say \\"hi\\"\\\\\\u000a\\u001b[31m\\u202e\\u00df": add the TXT record ${NAME} with the value ${VALUE}.`,
     ],
     [
       'one server behind',
@@ -204,7 +214,7 @@ describe('ownership by DNS', () => {
     [
       'another value',
       { a: { [`TXT ${TXT}`]: ['x'] } },
-      [`${TXT} has another value: add the TXT record ${TXT} with the value ${TOKEN}.`],
+      [`${TXT} has another value, "x": add the TXT record ${TXT} with the value ${TOKEN}.`],
     ],
     [
       'one server behind',

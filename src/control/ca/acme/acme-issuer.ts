@@ -80,9 +80,12 @@ class AcmeCa implements AcmeIssuer {
   readonly #reader: OrderReader
   /** Which chain was given which order, by the order's URL. */
   readonly #given = new LRUCache<string, KeyAlgorithm>({ max: MAX_REMEMBERED })
+  /** As is known of the CA, or was learned. */
+  #reusesProofs: boolean
 
   constructor(options: AcmeIssuerOptions, client: AcmeClient) {
-    const { title, apiName } = describeCa(options.directoryUrl)
+    const { title, apiName, reusesProofs } = describeCa(options.directoryUrl)
+    this.#reusesProofs = reusesProofs
     this.name = options.name ?? options.directoryUrl
     this.title = title
     this.apiName = options.apiName ?? apiName
@@ -134,7 +137,14 @@ class AcmeCa implements AcmeIssuer {
     if (opened.status === 'invalid') refuse((await this.#reader.explain(opened, signal)).problem)
     this.#keepApart(url, request.keyAlgorithm)
     const challenges = await this.#listChallenges(opened, request, signal)
-    return { ca: this.name, url, challenges, expiresAt: this.#reader.expiryOf(opened) }
+    const expiresAt = this.#reader.expiryOf(opened)
+    return {
+      ca: this.name,
+      url,
+      challenges,
+      expiresAt,
+      ...(!this.#reusesProofs && { provedAlone: true }),
+    }
   }
 
   /**
@@ -198,11 +208,13 @@ class AcmeCa implements AcmeIssuer {
 
   /**
    * Boulder gives the same open order to whoever asks for the same name twice, and a pack is two
-   * orders: one chain would be signed for the other's key. The second waits until the first is done.
+   * orders: one chain would be signed for the other's key. The second waits until the first is done, and
+   * no other is opened beside a first one from then on.
    */
   #keepApart(url: string, keyAlgorithm: KeyAlgorithm): void {
     const other = this.#given.get(url)
     if (other !== undefined && other !== keyAlgorithm) {
+      this.#reusesProofs = true
       const message = `The CA first finishes the ${other} certificate for this name.`
       throw new IssuerError('busy', message)
     }

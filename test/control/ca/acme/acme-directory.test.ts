@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 import { createAcmeIssuer, type AcmeIssuer } from '#control/ca/acme/acme-issuer.ts'
-import { caaIdentitiesOf } from '#control/ca/acme/known-cas.ts'
+import { caaIdentitiesOf, describeCa } from '#control/ca/acme/known-cas.ts'
 import { systemClock } from '#lib/clock.ts'
 import { silentLogger } from '#lib/log.ts'
 import { startFaultyCa, type FaultyCa } from '#test/faulty-ca.ts'
@@ -133,5 +133,17 @@ describe('a CA', () => {
     expect(order.ca).toBe('backup')
     expect(await issuer.checkOrder(order, NEVER)).toMatchObject({ state: 'pending' })
     await expect(start().checkOrder(order, NEVER)).rejects.toMatchObject({ kind: 'unknown-order' })
+  })
+})
+
+describe('a known CA', () => {
+  it.each([
+    ['https://acme-v02.api.letsencrypt.org/directory', true],
+    ['https://acme-staging-v02.api.letsencrypt.org/directory', true],
+    ['https://dv.acme-v02.api.pki.goog/directory', true],
+    ['https://acme.ssl.com/sslcom-dv-rsa', false],
+    ['https://ca.unknown.test/dir', false],
+  ])('%s reuses proofs: %s', (directoryUrl, reusesProofs) => {
+    expect(describeCa(directoryUrl).reusesProofs).toBe(reusesProofs)
   })
 })

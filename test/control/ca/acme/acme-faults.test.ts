@@ -234,6 +234,7 @@ describe('what a CA must not get away with', () => {
     await open(issuer, hostname, 'ecdsa')
     // Boulder's way: the same order for the same name, as long as it is open.
     const other = await open(issuer, hostname, 'rsa')
+    expect(other.provedAlone).toBe(true)
     ca.fault = (request, response) => {
       if (request.url !== '/order-plz') return false
       response.writeHead(201, { location: other.url }).end(
@@ -249,6 +250,9 @@ describe('what a CA must not get away with', () => {
       kind: 'busy',
       message: expect.stringMatching(/first finishes the rsa certificate/),
     })
+    ca.fault = undefined
+    // What is learned of the CA: of two chains one goes first.
+    expect(await open(issuer, newHostname())).not.toHaveProperty('provedAlone')
   })
 })
 
