@@ -35,6 +35,7 @@ import {
   type DnsServerConfig,
 } from './dns-server.ts'
 import { parseOperatorHostname, parseOperatorOrigin, readRoots, type ReadFile } from './forms.ts'
+import { readPrivateAddresses } from './private-addresses.ts'
 import { NAMING, SETTINGS } from './settings.ts'
 
 /** Everything that can be set, read once at start and frozen. Hosts and ports are parsed. */
@@ -71,6 +72,8 @@ export interface Config {
   /** The built-in authoritative server of the DCV zone; undefined: none. */
   dnsServer: DnsServerConfig | undefined
   allowReservedTlds: boolean
+  /** Customers' names and name servers may have private and loopback addresses. */
+  allowPrivateAddresses: boolean
   /** The CA is told to revoke the certificates of a hostname that is removed. */
   revokeOnRemoval: boolean
   /** PEM each: roots that callers' own certificates may come from besides the public ones. */
@@ -148,7 +151,9 @@ export function loadConfig(options: LoadConfigOptions): {
   const known = Object.keys(SETTINGS)
   const reader = new SettingsReader(SETTINGS, source)
   const { cas, ...together } = readCas(reader, { items, readFile: options.readFile })
-  const config = { ...readConfig(reader, options), cas }
+  const settings = readConfig(reader, options)
+  const allowPrivateAddresses = readPrivateAddresses(reader, { ...settings, cas })
+  const config = { ...settings, cas, allowPrivateAddresses }
   const mistakes = [
     ...file.mistakes,
     ...taken.mistakes,
@@ -170,7 +175,7 @@ export function loadConfig(options: LoadConfigOptions): {
 function readConfig(
   of: SettingsReader<typeof SETTINGS>,
   options: LoadConfigOptions,
-): Omit<Config, 'cas'> {
+): Omit<Config, 'cas' | 'allowPrivateAddresses'> {
   return {
     dataDir: of.value('CUSTOS_DATA_DIR', (text) => text),
     edgeHttps: of.value('CUSTOS_EDGE_HTTPS', parseListenAddress),

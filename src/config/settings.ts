@@ -2,6 +2,7 @@ import { describeSettings, type SettingDescription, type SettingsTable } from '#
 
 import { CA_SETTINGS } from './ca-variables.ts'
 import { DNS_SERVER_SETTINGS } from './dns-server.ts'
+import { PRIVATE_ADDRESS_SETTINGS } from './private-addresses.ts'
 
 /** All settings of this version with their defaults: what is read, and what the README's table says. */
 export const SETTINGS = {
@@ -40,6 +41,7 @@ export const SETTINGS = {
   },
   CUSTOS_VALIDATION_HTTP_PORT: { default: '80', meaning: 'Port of HTTP validation fetches' },
   CUSTOS_VALIDATION_TLS_PORT: { default: '443', meaning: 'Port of TLS validation (tls-alpn-01)' },
+  ...PRIVATE_ADDRESS_SETTINGS,
   ...DNS_SERVER_SETTINGS,
   CUSTOS_CUSTOM_CERTIFICATE_ROOTS: {
     unset: 'public',

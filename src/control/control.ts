@@ -185,7 +185,15 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     publishNow: (id) => publisher.publishNow(id),
     defaultCnameTarget: config.firstZone.cnameTarget,
   })
-  const holds = started.use(startHoldEnforcement({ store, clock, log, ...writing }))
+  const holds = started.use(
+    startHoldEnforcement({
+      store,
+      clock,
+      log,
+      ...writing,
+      publishName: (name) => publisher.publishName(name),
+    }),
+  )
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
   return { publisher, lifecycle, holds, dropOrders, diagnose: diagnoseWith(issuers) }

@@ -5,6 +5,7 @@ import type { Random } from '#lib/random.ts'
 import type { Issuers } from './ca/issuers.ts'
 import { createCaList } from './diagnosis/ca-list.ts'
 import { createDiagnose, type Diagnose } from './diagnosis/diagnose.ts'
+import { createAddressRule } from './dns/address-rule.ts'
 import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { createChallengeCheck, type ChallengeCheck } from './validation/challenge-check.ts'
@@ -35,9 +36,13 @@ const CA_USER_AGENT = 'Custos-CA (http-01 validation)'
 export function createCustomerSide({ config, clock, random }: CustomerSideOptions): CustomerSide {
   const { validationHttpPort: port, validationTlsPort: tlsPort, dcvZone, edgePrefixes } = config
   const { dnsServers: servers, dnsRoots: roots } = config
-  const resolver = createAuthoritativeResolver({ servers, roots, clock, random })
-  const fetchWellKnown = createWellKnownFetch({ resolver, clock, port })
   const isEdgeAddress = createEdgePrefixes(edgePrefixes)
+  const addressRule = createAddressRule({
+    allowPrivate: config.allowPrivateAddresses,
+    isEdgeAddress,
+  })
+  const resolver = createAuthoritativeResolver({ servers, roots, addressRule, clock, random })
+  const fetchWellKnown = createWellKnownFetch({ resolver, clock, port })
   const eyes = { resolver, fetchWellKnown, clock, tlsPort, dcvZone, isEdgeAddress }
   const inspector = createNetworkInspector(eyes)
   return {

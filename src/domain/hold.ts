@@ -11,10 +11,14 @@ export interface Hold {
   reason: string | undefined
   includeSubdomains: boolean
   createdAt: number
-  /** When it was last put; grows with each time. */
+  /** When it was last put, or removed; grows with each time. */
   updatedAt: number
   /** Since when all that was there is blocked; undefined while that is under way. */
   enforcedAt: number | undefined
+  /** Who did that: the name of an API token. */
+  by: string
+  /** Set: it holds nothing any more, but not all who must know of that do. */
+  removedAt: number | undefined
 }
 
 export type NewHold = Pick<Hold, 'domain' | 'reason' | 'includeSubdomains'>

@@ -44,6 +44,8 @@ export interface TimelineDetails {
   'ownership.moved': { problems: readonly string[] }
   'ownership.deleted': NoDetails
   'ownership.blocked': { problem: string }
+  /** The hold that blocked it was removed. */
+  'ownership.released': { domain: string }
   /** From moved, deleted or blocked back to pending. */
   'ownership.revived': NoDetails
 
@@ -89,6 +91,8 @@ const SENTENCES: {
   'ownership.moved': ({ problems }) => `The hostname counts as moved: ${problems.join(' ')}`,
   'ownership.deleted': () => 'The hostname stayed moved for too long and was taken from the zone.',
   'ownership.blocked': ({ problem }) => `The hostname was blocked: ${problem}`,
+  'ownership.released': ({ domain }) =>
+    `${domain} is held no longer: an edit takes the hostname up again.`,
   'ownership.revived': () => 'The hostname was taken up again; its ownership must be proved anew.',
 
   'certificate.ordered': ({ keyAlgorithm, ca, isRenewal }) =>

@@ -236,17 +236,21 @@ export interface SecretStore {
 /** Held domains: at most one hold a domain. */
 export interface HoldStore {
   /** Creates the domain's hold or replaces it: unenforced either way. @returns it as it is stored */
-  put(hold: NewHold, now: number): Promise<Hold>
-  /** @returns false where there is none */
-  remove(domain: Hostname): Promise<boolean>
+  put(hold: NewHold, now: number, options?: WriteOptions): Promise<Hold>
+  /**
+   * From then on it holds nothing; `findUnenforced` alone still knows it, until `noteEnforced`.
+   *
+   * @returns false where there is none
+   */
+  remove(domain: Hostname, now: number, options?: WriteOptions): Promise<boolean>
   find(domain: Hostname): Promise<Hold | undefined>
   /** The nearest hold that covers the name: its own, or a parent's that includes subdomains. */
   findCovering(hostname: Hostname): Promise<Hold | undefined>
   /** In order of domain. */
   list(page: Page): Promise<PageOf<Hold>>
-  /** Of those that hostnames are still to be blocked for, the one put first. */
+  /** Of those that are not carried out yet, or whose removal is not, the one put or removed first. */
   findUnenforced(): Promise<Hold | undefined>
-  /** All that was there is blocked, unless the hold was put again meanwhile or is gone. */
+  /** It, or its removal, is carried out, unless it was put or removed again meanwhile. */
   noteEnforced(hold: Hold, now: number): Promise<void>
 }
 

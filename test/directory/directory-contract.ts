@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
+import { renderHold } from '#control/publisher/render-binding.ts'
 import {
   HEARTBEAT_TTL_MS,
   type ChangeId,
@@ -116,6 +117,23 @@ export function directoryContract(name: string, open: () => Promise<DirectoryUnd
         await publisher.publish(sampleBinding('plain.test'))
         expect(await edge.findBinding(hostname('a.app.customer.test'))).toBeUndefined()
         expect(await edge.findBinding(hostname('app.plain.test'))).toBeUndefined()
+      })
+
+      it('lets a hold stand before a wildcard, but after any record of the name', async () => {
+        const wildcard = sampleBinding('customer.test', { wildcard: true })
+        await publisher.publish(wildcard)
+        const held = renderHold(app)
+        await publisher.publish(held)
+        expect(await edge.findBinding(app)).toEqual(held)
+        const exact = sampleBinding('app.customer.test', { serial: 1 })
+        await publisher.publish(exact)
+        await publisher.publish(held)
+        await publisher.withdraw(app, held.hostnameId)
+        expect(await edge.findBinding(app)).toEqual(exact)
+        await publisher.withdraw(app, exact.hostnameId)
+        await publisher.publish(held)
+        await publisher.withdraw(app, held.hostnameId)
+        expect(await edge.findBinding(app)).toEqual(wildcard)
       })
 
       it('keeps the larger serial and announces the smaller one all the same', async () => {

@@ -113,7 +113,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     publishNow: (id) => publisher.publishNow(id),
     defaultCnameTarget: undefined,
   })
-  const holds = stack.use(startHoldEnforcement(writing))
+  const holds = stack.use(
+    startHoldEnforcement({
+      ...writing,
+      publishName: (name) => publisher.publishName(name),
+    }),
+  )
   const lifecycle = stack.use(startLifecycle({ store, worker, ...common }))
 
   const owned = stack.move()

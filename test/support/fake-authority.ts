@@ -1,6 +1,7 @@
 import type {
   AuthoritativeResolver,
   CaaOutcome,
+  DnsAddress,
   DnsFailure,
   DnsOutcome,
   DnssecState,
@@ -9,6 +10,8 @@ import type {
   Survey,
 } from '#control/dns/resolver.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
+
+import { INSIDE_TOO } from './test-resolver.ts'
 
 /** What one server says when asked `TYPE name`; what is not listed does not exist. */
 export type ServerSays = Record<string, readonly string[] | { alias: string } | DnsFailure>
@@ -59,6 +62,11 @@ function answerOf(says: ServerSays, question: string): ServerAnswer['answer'] {
   return { outcome: 'found', values: said, ttl: 300 }
 }
 
+function judged(address: string, family: 4 | 6): DnsAddress {
+  const flaw = INSIDE_TOO(address)
+  return flaw === undefined ? { address, family } : { address, family, flaw }
+}
+
 function resolverOf(says: ServerSays): Resolver {
   const valuesOf = (question: string): DnsOutcome<string> => {
     const said = says[question] ?? 'nxdomain'
@@ -79,7 +87,7 @@ function resolverOf(says: ServerSays): Resolver {
         { found: valuesOf(`A ${name}`), family: 4 as const },
       ]
       const values = families.flatMap(({ found, family }) =>
-        found.outcome === 'found' ? found.values.map((address) => ({ address, family })) : [],
+        found.outcome === 'found' ? found.values.map((address) => judged(address, family)) : [],
       )
       return values.length > 0 ? { outcome: 'found', values } : { outcome: 'nxdomain' }
     },

@@ -180,6 +180,7 @@ const DETAILS: TimelineDetails = {
   'ownership.moved': { problems: ['Another zone has it.'] },
   'ownership.deleted': {},
   'ownership.blocked': { problem: 'Held.' },
+  'ownership.released': { domain: 'customer.com' },
   'ownership.revived': {},
   'certificate.ordered': { ...CHAIN, isRenewal: false },
   'certificate.waiting': { ...FAILED, nextAt: NOON + DAY },

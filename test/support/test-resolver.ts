@@ -1,3 +1,4 @@
+import { createAddressRule } from '#control/dns/address-rule.ts'
 import {
   createAuthoritativeResolver,
   type AuthoritativeResolverOptions,
@@ -5,6 +6,9 @@ import {
 import type { AuthoritativeResolver } from '#control/dns/resolver.ts'
 import { systemClock } from '#lib/clock.ts'
 import { systemRandom } from '#lib/random.ts'
+
+/** The customers of tests have loopback addresses. */
+export const INSIDE_TOO = createAddressRule({ allowPrivate: true })
 
 /** On real time, with the patience of a test: asks `servers` only, unless told otherwise. */
 export function testResolver(
@@ -14,6 +18,7 @@ export function testResolver(
   return createAuthoritativeResolver({
     clock: systemClock,
     random: systemRandom,
+    addressRule: INSIDE_TOO,
     ...patience,
     ...options,
   })

@@ -106,18 +106,21 @@ function putRoute(app: ApiInstance, deps: ApiDependencies): void {
     body: INPUT,
     response: ONE,
   }
-  app.put(ITEM_PATH, { schema }, async ({ params, body }) => {
+  app.put(ITEM_PATH, { schema }, async ({ params, body, principal }) => {
     const domain = toDomain(params.domain, settings)
     const reason = body?.reason || undefined
     const includeSubdomains = body?.include_subdomains ?? true
-    const hold = await store.holds.put({ domain, reason, includeSubdomains }, clock.now())
+    const by = principal.name
+    const wanted = { domain, reason, includeSubdomains }
+    const hold = await store.holds.put(wanted, clock.now(), { by })
     lifecycle.wake()
-    log.info({ domain, reason, includeSubdomains }, 'domain held')
+    log.info({ ...wanted, by }, 'domain held')
     return success(render(hold))
   })
 }
 
-function deleteRoute(app: ApiInstance, { store, settings, log }: ApiDependencies): void {
+function deleteRoute(app: ApiInstance, deps: ApiDependencies): void {
+  const { store, settings, clock, lifecycle, log } = deps
   const schema = {
     operationId: 'deleteHeldDomain',
     summary: 'Hold a domain no longer',
@@ -126,10 +129,13 @@ function deleteRoute(app: ApiInstance, { store, settings, log }: ApiDependencies
     params: PARAMS,
     response: { 200: successSchema(z.object({ domain: z.string() })), ...FAILURE },
   }
-  app.delete(ITEM_PATH, { schema }, async ({ params }) => {
+  app.delete(ITEM_PATH, { schema }, async ({ params, principal }) => {
     const domain = toDomain(params.domain, settings)
-    if (!(await store.holds.remove(domain))) throw new ApiError('held-domain-not-found')
-    log.info({ domain }, 'domain held no longer')
+    const by = principal.name
+    const isRemoved = await store.holds.remove(domain, clock.now(), { by })
+    if (!isRemoved) throw new ApiError('held-domain-not-found')
+    lifecycle.wake()
+    log.info({ domain, by }, 'domain held no longer')
     return success({ domain })
   })
 }

@@ -51,9 +51,7 @@ export function judgeHttp(facts: Facts): Check | undefined {
   if (answered) return check('wrong', blame(answered, record.hostname))
   const [closed] = wrong
   if (!closed) return check('ok', `An edge answers for ${record.hostname} over HTTP.`)
-  if (wrong.length === http.length) {
-    return check('wrong', `${problemOf(closed)} Validation by HTTP needs that port open.`)
-  }
+  if (wrong.length === http.length) return check('wrong', whyClosed(closed))
   const family = closed.family === 6 ? 'IPv6' : 'IPv4'
   return check(
     'unknown',
@@ -68,6 +66,12 @@ function blame(answer: FamilyAnswer, hostname: string): string {
     return `${outcome.problem} Let requests below /.well-known/ through without a redirect.`
   }
   return `Somebody else answers for ${hostname} at ${address}, not an edge: let the name lead here, or pass /.well-known/ on.`
+}
+
+function whyClosed(answer: FamilyAnswer): string {
+  const { outcome } = answer
+  if (outcome.outcome === 'failed' && outcome.kind === 'address') return outcome.problem
+  return `${problemOf(answer)} Validation by HTTP needs that port open.`
 }
 
 function problemOf({ outcome }: FamilyAnswer): string {

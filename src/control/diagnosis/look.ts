@@ -5,7 +5,7 @@ import type { Clock } from '#lib/clock.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
 import { txtNameOf } from '../ca/key-authorization.ts'
-import type { AuthoritativeResolver } from '../dns/resolver.ts'
+import type { AuthoritativeResolver, DnsAddress } from '../dns/resolver.ts'
 import type { Inspector } from '../lifecycle/inspector.ts'
 import { familiesOf } from '../validation/family-finding.ts'
 import { lookForToken } from '../validation/ownership-token.ts'
@@ -117,7 +117,7 @@ async function askFamilies(
   resolver: AuthoritativeResolver,
 ): Promise<Sighting['http']> {
   const found = await resolver.resolveAddresses(hostname, signal)
-  const families = found.outcome === 'found' ? familiesOf(found.values) : []
+  const families = found.outcome === 'found' ? familiesToAsk(found.values) : []
   const request = { hostname, path: `${OWNERSHIP_PATH}${id}`, userAgent: USER_AGENT }
   return Promise.all(
     families.map(async (family) => ({
@@ -125,6 +125,13 @@ async function askFamilies(
       outcome: await options.fetchWellKnown({ ...request, family }, signal),
     })),
   )
+}
+
+/** Where none may be asked, the refusal to ask says why. */
+function familiesToAsk(addresses: readonly DnsAddress[]): readonly (4 | 6)[] {
+  const families = familiesOf(addresses)
+  const [first] = addresses
+  return families.length === 0 && first ? [first.family] : families
 }
 
 async function askPermissions({ record, options, signal }: Run): Promise<Sighting['permissions']> {

@@ -1,5 +1,6 @@
 import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 
+import type { AddressRule } from './address-rule.ts'
 import { SERVFAIL, type Finding } from './finding.ts'
 import {
   MAX_CNAME_HOPS,
@@ -37,12 +38,20 @@ export function failureOf(finding: Finding): DnsFailure {
   return finding.kind === 'absent' || finding.kind === 'failed' ? finding.outcome : 'servfail'
 }
 
-export async function findAddresses(ask: AskFor, name: Hostname): Promise<DnsOutcome<DnsAddress>> {
+/** Judged here, so that what is connected to is what was judged: nobody looks the name up again. */
+export async function findAddresses(
+  ask: AskFor,
+  name: Hostname,
+  flawOf: AddressRule,
+): Promise<DnsOutcome<DnsAddress>> {
   const [six, four] = await Promise.all([
     findThroughAliases(ask, name, 'AAAA'),
     findThroughAliases(ask, name, 'A'),
   ])
-  const values = [...addressesOf(six, 6), ...addressesOf(four, 4)]
+  const values = [...addressesOf(six, 6), ...addressesOf(four, 4)].map((found) => {
+    const flaw = flawOf(found.address)
+    return flaw === undefined ? found : { ...found, flaw }
+  })
   if (values.length > 0) return { outcome: 'found', values }
   const outcomes = [failureOf(six), failureOf(four)]
   return { outcome: WORST_FIRST.find((failure) => outcomes.includes(failure)) ?? 'nodata' }

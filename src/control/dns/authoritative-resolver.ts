@@ -31,7 +31,7 @@ export function createAuthoritativeResolver(
   options: AuthoritativeResolverOptions,
 ): AuthoritativeResolver {
   const { ask, survey, checkDnssec } = openWays(options)
-  const { clock, deadlineMs = 8_000 } = options
+  const { clock, addressRule, deadlineMs = 8_000 } = options
   const begin = (signal: AbortSignal): LookUp => {
     signal.throwIfAborted()
     const deadlineAt = clock.now() + deadlineMs
@@ -44,7 +44,7 @@ export function createAuthoritativeResolver(
   }
   return {
     async resolveAddresses(name, signal) {
-      return findAddresses(asker(signal), name)
+      return findAddresses(asker(signal), name, addressRule)
     },
     async resolveCname(name, signal) {
       return followCname(asker(signal), name)

@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache'
 import { isWithin } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 
+import type { AddressRule } from './address-rule.ts'
 import type { Endpoint } from './exchange.ts'
-import { isFetchableAddress } from './fetchable-address.ts'
 import type { DnsRecord, Reply } from './message.ts'
 
 /** Who is responsible for a zone. */
@@ -32,7 +32,7 @@ const MAX_ADDRESSES = 4
  */
 export function readDelegation(
   reply: Reply,
-  { apex, zone, port }: { apex: string; zone: string; port: number },
+  { apex, zone, doors }: { apex: string; zone: string; doors: Doors },
 ): Delegation | undefined {
   const all = [...reply.answers, ...reply.authorities]
   const records = all.filter(({ type, name }) => type === 'NS' && name === apex)
@@ -40,7 +40,7 @@ export function readDelegation(
   const bare = delegationBy(records, apex)
   const servers = bare.servers.map(({ name }) => {
     const glue = isWithin(name, zone) ? reply.additionals.filter((each) => each.name === name) : []
-    return { name, endpoints: glue.length > 0 ? endpointsOf(glue, port) : undefined }
+    return { name, endpoints: glue.length > 0 ? endpointsOf(glue, doors) : undefined }
   })
   return { ...bare, servers }
 }
@@ -52,13 +52,22 @@ export function delegationBy(records: readonly DnsRecord[], apex: string): Deleg
   return { apex, servers, ttl: Math.min(...records.map(({ ttl }) => ttl)) }
 }
 
+/** Which doors of name servers may be knocked at. */
+export interface Doors {
+  addressRule: AddressRule
+  port: number
+}
+
 /**
  * Where the addresses lead that may be asked, IPv4 first. Whoever owns the zone picks them, so the
- * rule for validation fetches holds here too: never what only means something inside.
+ * rule for validation fetches holds here too.
  */
-export function endpointsOf(records: readonly DnsRecord[], port: number): Endpoint[] {
+export function endpointsOf(
+  records: readonly DnsRecord[],
+  { addressRule: flawOf, port }: Doors,
+): Endpoint[] {
   const usable = records.filter(
-    ({ type, value }) => (type === 'A' || type === 'AAAA') && isFetchableAddress(value),
+    ({ type, value }) => (type === 'A' || type === 'AAAA') && flawOf(value) === undefined,
   )
   const four = usable.filter(({ type }) => type === 'A').slice(0, MAX_ADDRESSES / 2)
   const six = usable.filter(({ type }) => type === 'AAAA').slice(0, MAX_ADDRESSES / 2)

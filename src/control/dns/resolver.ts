@@ -1,5 +1,7 @@
 import type { Hostname } from '#domain/hostname.ts'
 
+import type { AddressFlaw } from './address-rule.ts'
+
 /**
  * DNS seen from whoever must know what a customer published. Answers are outcomes, not exceptions:
  * every one of them means something to the customer. Calls reject only with `signal.reason`.
@@ -21,6 +23,8 @@ export interface Resolver {
 export interface DnsAddress {
   address: string
   family: 4 | 6
+  /** Why it must not be connected to (address-rule.ts); undefined: it may. */
+  flaw?: AddressFlaw
 }
 
 export type DnsOutcome<Value> =

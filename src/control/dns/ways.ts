@@ -6,6 +6,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import { parseNameServer } from '#lib/setting-forms.ts'
 
+import type { AddressRule } from './address-rule.ts'
 import { createDelegationCache, type Delegation } from './delegation.ts'
 import { createExchange, type Endpoint } from './exchange.ts'
 import { isUnheard, summarise, UNHEARD, type Finding } from './finding.ts'
@@ -33,6 +34,8 @@ export interface WaysOptions {
   servers: readonly string[]
   /** `ip:port` or `[ip]:port` of root servers: where given, look-ups begin there. @default none */
   roots?: readonly string[]
+  /** Which addresses of others' hostnames and name servers may be asked; the ones above always are. */
+  addressRule: AddressRule
   clock: Clock
   random: Random
   /** Where authoritative servers listen, but for the roots. @default 53 */
@@ -173,6 +176,7 @@ async function locateOnly(
 function walkSettings(options: WaysOptions): WalkSettings {
   const { clock, random, authoritativePort = 53, timeoutMs = 1_500, tries = 2 } = options
   return {
+    addressRule: options.addressRule,
     exchange: createExchange({ clock, random, timeoutMs }),
     clock,
     random,

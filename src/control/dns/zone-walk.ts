@@ -8,6 +8,7 @@ import {
   readDelegation,
   type Delegation,
   type DelegationCache,
+  type Doors,
 } from './delegation.ts'
 import type { Endpoint, Exchange } from './exchange.ts'
 import { readAuthoritative, SERVFAIL, summarise, type Failed, type Finding } from './finding.ts'
@@ -38,14 +39,12 @@ export interface AskedZone {
   zone: string
 }
 
-export interface ZoneWalkOptions {
+export interface ZoneWalkOptions extends Doors {
   guide: Guide
   exchange: Exchange
   cache: DelegationCache
   clock: Clock
   random: Random
-  /** Where authoritative servers listen. */
-  port: number
   /** How often a silent server is asked. */
   tries: number
   headStartMs: number
@@ -100,10 +99,10 @@ async function follow(
 function enter(
   { reply, cut }: Extract<Finding, { kind: 'referral' }>,
   zone: Delegation,
-  { cache, port }: ZoneWalkOptions,
+  options: ZoneWalkOptions,
 ): Delegation | undefined {
-  const below = readDelegation(reply, { apex: cut, zone: zone.apex, port })
-  if (below) cache.put(below)
+  const below = readDelegation(reply, { apex: cut, zone: zone.apex, doors: options })
+  if (below) options.cache.put(below)
   return below
 }
 
@@ -190,8 +189,9 @@ async function askPatiently(
 async function locate(
   zone: Delegation,
   lookUp: LookUp,
-  { guide, cache, port, limit }: ZoneWalkOptions & { limit: number },
+  options: ZoneWalkOptions & { limit: number },
 ): Promise<Delegation> {
+  const { guide, cache, limit } = options
   if (lookUp.depth >= MAX_DEPTH) return zone
   const lost = zone.servers.filter(({ endpoints }) => endpoints === undefined).slice(0, limit)
   if (lost.length === 0) return zone
@@ -202,7 +202,7 @@ async function locate(
   )
   const servers = zone.servers.map((server) => {
     const records = found.get(server.name) ?? []
-    return records.length > 0 ? { ...server, endpoints: endpointsOf(records, port) } : server
+    return records.length > 0 ? { ...server, endpoints: endpointsOf(records, options) } : server
   })
   const located = { ...zone, servers }
   cache.amend(located)

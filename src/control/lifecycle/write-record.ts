@@ -19,17 +19,19 @@ export interface WriteDependencies {
 /**
  * Changes a record and does what goes with it: publishes, takes answers back, tells the operator.
  *
+ * @param by who wants it, for the timeline. @default Custos itself
  * @returns the record as it was written; undefined where nothing was
  */
 export async function writeRecord(
-  { id, change }: { id: string; change: HostnameChange },
+  { id, change, by }: { id: string; change: HostnameChange; by?: string },
   { store, log, clock, onFact, removeAnswers }: WriteDependencies,
 ): Promise<CustomHostname | undefined> {
   let before: CustomHostname | undefined
-  const after = await store.hostnames.update(id, (current) => {
+  const changeSeen = (current: CustomHostname): ReturnType<HostnameChange> => {
     before = current
     return change(current)
-  })
+  }
+  const after = await store.hostnames.update(id, changeSeen, by === undefined ? {} : { by })
   if (!after || !before || after === before) return undefined
   if (after.deployment.serial > before.deployment.serial) onFact()
   // What cannot be removed now expires by itself.

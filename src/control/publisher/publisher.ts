@@ -1,14 +1,7 @@
 import { DirectoryError, type DirectoryPublisher } from '#directory/directory.ts'
-import {
-  isServableWildcard,
-  OWNERSHIP_PATH,
-  servingOf,
-  wantedAnswers,
-  type CustomHostname,
-} from '#domain/custom-hostname.ts'
-import type { Binding, WellKnownAnswer } from '#domain/binding.ts'
+import { OWNERSHIP_PATH, wantedAnswers, type CustomHostname } from '#domain/custom-hostname.ts'
+import type { WellKnownAnswer } from '#domain/binding.ts'
 import { parentOf, type Hostname } from '#domain/hostname.ts'
-import type { Zone } from '#domain/zone.ts'
 import { Alarm } from '#lib/alarm.ts'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -17,7 +10,8 @@ import type { Random } from '#lib/random.ts'
 import { SingleFlight } from '#lib/single-flight.ts'
 import { StoreError, type OutboxRow, type Store } from '#store/store.ts'
 
-import { renderBinding } from './render-binding.ts'
+import { createNameCarrier, type CarryName } from './name-carrier.ts'
+import { HOLD_ID } from './render-binding.ts'
 
 /**
  * Carries facts from the store to the directory: outbox row → binding + change entry → row done.
@@ -37,6 +31,12 @@ export interface Publisher extends AsyncDisposable {
   putAnswers(record: CustomHostname): Promise<void>
   /** Removes those answers that were put for `before` and that `after` does not want any more. */
   removeAnswers(before: CustomHostname, after?: CustomHostname): Promise<void>
+  /**
+   * Gives the edges what they are to have of the name now: a hold of it was put or removed.
+   *
+   * @throws {DirectoryError} while the directory is away
+   */
+  publishName(hostname: Hostname): Promise<void>
   /** Publishes every hostname again and sweeps leftovers. @returns how many were published */
   republish(): Promise<number>
   /** Whether the last contact with the directory succeeded. */
@@ -77,10 +77,12 @@ class OutboxPublisher implements Publisher {
   readonly #below = new SingleFlight<string, void>()
   readonly #belowDue = new Set<string>()
   readonly #fillings = new SingleFlight<string, void>()
+  readonly #carry: CarryName
   #failures = 0
 
   constructor(options: PublisherOptions) {
     this.#options = options
+    this.#carry = createNameCarrier(options)
     this.#alarm = new Alarm(options.clock)
     this.#running = this.#run()
   }
@@ -107,6 +109,15 @@ class OutboxPublisher implements Publisher {
     }
   }
 
+  async publishName(hostname: Hostname): Promise<void> {
+    const { store, directory } = this.#options
+    await this.#ensureFilled()
+    const isHeld = (await store.holds.find(hostname)) !== undefined
+    const released = isHeld ? undefined : await directory.withdraw(hostname, HOLD_ID)
+    const change = (await this.#carry(hostname)) ?? released
+    if (change !== undefined) await store.outbox.noteChange(change)
+  }
+
   async putAnswers(record: CustomHostname): Promise<void> {
     const { directory } = this.#options
     for (const answer of this.#answersOf(record)) await directory.putAnswer(answer)
@@ -124,6 +135,7 @@ class OutboxPublisher implements Publisher {
     const { store, directory, random, log } = this.#options
     const count = await store.outbox.enqueueAll()
     this.#setAside.clear()
+    await this.#publishHolds()
     await this.#drain()
     // Closing cuts the draining short: half filled must not be called filled.
     this.#closing.signal.throwIfAborted()
@@ -191,6 +203,7 @@ class OutboxPublisher implements Publisher {
   /** A record that cannot be read may well be served: its binding stays. */
   async #isKnown(name: Hostname, id: string): Promise<boolean> {
     const { store, log } = this.#options
+    if (id === HOLD_ID) return (await store.holds.find(name)) !== undefined
     try {
       const record = await store.hostnames.find(id)
       return record?.hostname === name && !record.removal
@@ -246,13 +259,11 @@ class OutboxPublisher implements Publisher {
     const { store, directory, onPublished } = this.#options
     const record = await store.hostnames.find(row.hostnameId)
     if (!record) return
-    const serving = servingOf(await store.hostnames.listByName(record.hostname))
     if (record.removal) await this.removeAnswers(record)
-    if (record.removal && serving) await directory.withdraw(record.hostname, record.id)
-    const changeId =
-      serving && !(await this.#isServedFromAbove(serving))
-        ? await directory.publish(await this.#render(serving))
-        : await directory.withdraw(record.hostname, serving?.id ?? record.id)
+    const { hostname, id } = record
+    const withdrawn = record.removal && (await directory.withdraw(hostname, id))
+    const carried = await this.#carry(hostname)
+    const changeId = carried ?? withdrawn ?? (await directory.withdraw(hostname, id))
     if (record.ssl?.wildcard) this.#beginBelow(record)
     await store.outbox.complete(
       { hostnameId: record.id, serial: record.deployment.serial },
@@ -261,15 +272,14 @@ class OutboxPublisher implements Publisher {
     onPublished(record.id)
   }
 
-  /**
-   * A name that a wildcard serves stays served while it is merely being proved for somebody: creating
-   * it must not take it out of service. Challenges are answered by way of the wildcard meanwhile.
-   */
-  async #isServedFromAbove({ hostname, ownership }: CustomHostname): Promise<boolean> {
-    const parent = parentOf(hostname)
-    if (ownership.state !== 'pending' || parent === undefined) return false
-    const above = await this.#options.store.hostnames.listByName(parent)
-    return above.some(isServableWildcard)
+  async #publishHolds(): Promise<void> {
+    const { holds } = this.#options.store
+    for (let page = 1; ; page++) {
+      this.#closing.signal.throwIfAborted()
+      const { items } = await holds.list({ page, perPage: BATCH })
+      for (const { domain } of items) await this.#carry(domain)
+      if (items.length < BATCH) return
+    }
   }
 
   /**
@@ -288,36 +298,22 @@ class OutboxPublisher implements Publisher {
   async #publishBelow(record: CustomHostname): Promise<void> {
     const { hostname, id: hostnameId } = record
     try {
-      await this.#publishPending(record)
+      await this.#publishUnproved(record)
     } catch (err) {
       const message = 'cannot publish the names below a wildcard'
       this.#options.log.warn({ err, hostname, hostnameId }, message)
     }
   }
 
-  async #publishPending({ hostname }: CustomHostname): Promise<void> {
+  async #publishUnproved({ hostname }: CustomHostname): Promise<void> {
     const covered = { domain: hostname, includeSubdomains: true }
     for await (const records of this.#options.store.hostnames.allCoveredBy(covered)) {
       for (const { id, hostname: name, ownership, deployment } of records) {
         if (this.#closing.signal.aborted) return
-        const isBelow = parentOf(name) === hostname && ownership.state === 'pending'
+        const isBelow = parentOf(name) === hostname && ownership.state !== 'verified'
         if (isBelow) await this.#publishOrSetAside({ hostnameId: id, serial: deployment.serial })
       }
     }
-  }
-
-  async #render(record: CustomHostname): Promise<Binding> {
-    const { store } = this.#options
-    const zone = await this.#zoneOf(record)
-    const certificates = await store.certificates.listByHostname(record.id)
-    return renderBinding({ record, zone, certificates })
-  }
-
-  async #zoneOf(record: CustomHostname): Promise<Zone> {
-    const zone = await this.#options.store.zones.find(record.zoneId)
-    if (!zone)
-      throw new Error(`Cannot publish hostname ${record.id}: its zone ${record.zoneId} is gone`)
-    return zone
   }
 }
 

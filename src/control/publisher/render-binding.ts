@@ -1,6 +1,7 @@
 import type { Binding, BindingChain, BindingOrigin } from '#domain/binding.ts'
 import type { Certificate } from '#domain/certificate.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
+import type { Hostname } from '#domain/hostname.ts'
 import { OPERATOR_ORIGINS, parseOrigin } from '#domain/origin.ts'
 import { effectiveTlsSettings } from '#domain/tls-settings.ts'
 import type { Zone } from '#domain/zone.ts'
@@ -30,6 +31,28 @@ export function renderBinding(source: BindingSource): Binding {
     chains: chainsOf(source),
     origin,
     alwaysUseHttps: zone.settings.alwaysUseHttps,
+  }
+}
+
+/** In place of a hostname's id, in a binding that is a hold's. */
+export const HOLD_ID = 'hold'
+
+/**
+ * What keeps edges from serving a held name by way of the wildcard above it. Any record's binding goes
+ * before it.
+ */
+export function renderHold(hostname: Hostname): Binding {
+  return {
+    hostname,
+    hostnameId: HOLD_ID,
+    zoneId: '',
+    serial: 0,
+    wildcard: false,
+    missing: [heldSentence(hostname)],
+    tls: effectiveTlsSettings({}),
+    chains: [],
+    origin: undefined,
+    alwaysUseHttps: false,
   }
 }
 
@@ -72,13 +95,17 @@ function listMissing(source: BindingSource, origin: BindingOrigin | undefined): 
 function ownershipSentence({ ownership, hostname }: CustomHostname): string {
   switch (ownership.state) {
     case 'blocked':
-      return `${hostname} is held back. Please contact the provider.`
+      return heldSentence(hostname)
     case 'moved':
     case 'deleted':
       return `${hostname} was not verified in time. Please ask the provider to verify it again.`
     default:
       return `It is being verified that ${hostname} belongs to this application.`
   }
+}
+
+function heldSentence(hostname: Hostname): string {
+  return `${hostname} is held back. Please contact the provider.`
 }
 
 function certificateSentence({ hostname, chains }: CustomHostname): string {

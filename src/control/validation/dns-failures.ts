@@ -1,4 +1,4 @@
-import type { DnsFailure } from '../dns/resolver.ts'
+import type { DnsAddress, DnsFailure } from '../dns/resolver.ts'
 
 /** It is not the customer's fault, and he reads it. */
 const UNHEARD =
@@ -13,6 +13,8 @@ export const DNS_FAILURES = {
   unheard: (subject) => `${subject} could not be looked up: ${UNHEARD}.`,
 } as const satisfies Record<DnsFailure, (subject: string) => string>
 
-export function noUsableAddress(subject: string): string {
-  return `${subject} has only addresses that no web server can have.`
+/** The addresses none of which may be connected to: the first one stands for all. */
+export function noUsableAddress(subject: string, [first]: readonly DnsAddress[]): string {
+  if (!first) return DNS_FAILURES.nodata(subject)
+  return `${subject} has the address ${first.address}, which is ${first.flaw}: the CA cannot reach it.`
 }

@@ -1,4 +1,3 @@
-import { isFetchableAddress } from '../dns/fetchable-address.ts'
 import type { DnsAddress } from '../dns/resolver.ts'
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
 
@@ -18,7 +17,7 @@ const RECORDS = { 4: 'A', 6: 'AAAA' } as const
 
 /** The families in which a name has addresses that may be asked. */
 export function familiesOf(addresses: readonly DnsAddress[]): (4 | 6)[] {
-  const usable = addresses.filter(({ address }) => isFetchableAddress(address))
+  const usable = addresses.filter(({ flaw }) => flaw === undefined)
   return ([6, 4] as const).filter((wanted) => usable.some(({ family }) => family === wanted))
 }
 

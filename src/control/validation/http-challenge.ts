@@ -27,7 +27,7 @@ export async function inspectHttpChallenge(
   const found = await resolver.resolveAddresses(hostname, signal)
   if (found.outcome !== 'found') return notReady(DNS_FAILURES[found.outcome](hostname))
   const families = familiesOf(found.values)
-  if (families.length === 0) return notReady(noUsableAddress(hostname))
+  if (families.length === 0) return notReady(noUsableAddress(hostname, found.values))
   const looks = families.map(async (family) => {
     const outcome = await fetchWellKnown({ ...request, family }, signal)
     return lookOf(outcome, { family, request, keyAuthorization })

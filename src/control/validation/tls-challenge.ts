@@ -4,7 +4,6 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { OrderChallenge } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
 
-import { isFetchableAddress } from '../dns/fetchable-address.ts'
 import type { DnsAddress, Resolver } from '../dns/resolver.ts'
 import type { ChallengeFinding } from '../lifecycle/inspector.ts'
 import { judgeAcmeTlsCertificate } from './acme-tls-certificate.ts'
@@ -31,7 +30,7 @@ const context = createSecureContext({ minVersion: 'TLSv1.2' })
 /**
  * Looks at a tls-alpn-01 challenge over IPv6 and IPv4 as a CA does (RFC 8737 section 3): a handshake
  * that offers `acme-tls/1` alone; nothing is sent or read over the connection. Only addresses
- * of fetchable-address.ts.
+ * without a flaw (address-rule.ts).
  */
 export async function inspectTlsChallenge(
   challenge: OrderChallenge & { hostname: Hostname },
@@ -42,10 +41,10 @@ export async function inspectTlsChallenge(
   const found = await options.resolver.resolveAddresses(hostname, signal)
   if (found.outcome !== 'found') return notReady(DNS_FAILURES[found.outcome](hostname))
   const families = familiesOf(found.values)
-  if (families.length === 0) return notReady(noUsableAddress(hostname))
+  if (families.length === 0) return notReady(noUsableAddress(hostname, found.values))
   const looks = families.map((family) => {
     const addresses = found.values
-      .filter((each) => each.family === family && isFetchableAddress(each.address))
+      .filter((each) => each.family === family && each.flaw === undefined)
       .slice(0, MAX_ADDRESSES)
     return lookAtFamily({ challenge, family, addresses, options, signal })
   })

@@ -2,7 +2,6 @@ import type { Hostname } from '#domain/hostname.ts'
 import type { Clock } from '#lib/clock.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
-import { isFetchableAddress } from '../dns/fetchable-address.ts'
 import type { DnsAddress, DnsFailure, Resolver } from '../dns/resolver.ts'
 import { NO_MARKS, type AnswerMarks } from './answer-marks.ts'
 import { DNS_FAILURES, noUsableAddress } from './dns-failures.ts'
@@ -181,15 +180,20 @@ async function findAddresses(host: Hostname, hop: Hop): Promise<readonly DnsAddr
   const subject = subjectOf(hop)
   const found = await resolver.resolveAddresses(host, signal)
   if (found.outcome !== 'found') return fail(found.outcome, DNS_FAILURES[found.outcome](subject))
-  const usable = found.values.filter(({ address }) => isFetchableAddress(address))
-  if (usable.length === 0) {
-    return fail('address', noUsableAddress(subject))
-  }
+  const usable = found.values.filter(({ flaw }) => flaw === undefined)
+  if (usable.length === 0) return fail('address', refusalOf(found.values, hop))
   const wanted = usable.filter(({ family }) => family === (request.family ?? family))
   if (wanted.length === 0 && hop.isFirst) {
     return fail('nodata', `${subject} has no ${request.family === 6 ? 'AAAA' : 'A'} record.`)
   }
   return pickAddresses(wanted.length > 0 ? wanted : usable)
+}
+
+/** Of hosts redirected to the address is not told: it may be one that only our own DNS knows. */
+function refusalOf(found: readonly DnsAddress[], hop: Hop): string {
+  const subject = subjectOf(hop)
+  if (hop.isFirst) return noUsableAddress(subject, found)
+  return `${subject} has an address which is ${found[0]?.flaw}: the CA cannot reach it.`
 }
 
 /** IPv6 first, but never so many that IPv4 is not tried. */

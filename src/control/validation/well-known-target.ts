@@ -5,7 +5,7 @@ import { normaliseServerName, type Hostname } from '#domain/hostname.ts'
 /**
  * Where a validation fetch may go. The owner of the hostname picks the addresses and the redirects,
  * so this is a request that a stranger aims from inside our network (SSRF). Rules: names only, never
- * address literals; three ports; addresses as in fetchable-address.ts alone; and what comes back is
+ * address literals; three ports; addresses as address-rule.ts has it; and what comes back is
  * compared, never shown.
  */
 export interface WellKnownTarget {

@@ -2,8 +2,9 @@ import type { Kysely, Selectable } from 'kysely'
 
 import { listHoldableDomains, type Hold, type NewHold } from '#domain/hold.ts'
 import { HostnameError, parseHostname, type Hostname } from '#domain/hostname.ts'
+import { SYSTEM } from '#domain/timeline.ts'
 
-import { StoreError, type HoldStore } from '../store.ts'
+import { StoreError, type HoldStore, type WriteOptions } from '../store.ts'
 import type { Page, PageOf } from '../page.ts'
 import { limitsOf } from './page.ts'
 import type { HoldTable, Schema } from './schema.ts'
@@ -18,16 +19,18 @@ export class SqlHoldStore implements HoldStore {
     this.#database = database
   }
 
-  put(hold: NewHold, now: number): Promise<Hold> {
+  put(hold: NewHold, now: number, { by = SYSTEM }: WriteOptions = {}): Promise<Hold> {
     return this.#database.transact(async (db) => {
-      const before = await findRow(db, hold.domain)
+      const before = await selectRow(db, hold.domain).executeTakeFirst()
       const row: HoldRow = {
         domain: hold.domain,
         reason: hold.reason ?? null,
         include_subdomains: hold.includeSubdomains ? 1 : 0,
-        created_at: before?.created_at ?? now,
+        created_at: before?.removed_at === null ? before.created_at : now,
         updated_at: before ? Math.max(now, before.updated_at + 1) : now,
         enforced_at: null,
+        actor: by,
+        removed_at: null,
       }
       await db
         .insertInto('holds')
@@ -38,13 +41,17 @@ export class SqlHoldStore implements HoldStore {
     })
   }
 
-  remove(domain: Hostname): Promise<boolean> {
+  remove(domain: Hostname, now: number, { by = SYSTEM }: WriteOptions = {}): Promise<boolean> {
     return this.#database.transact(async (db) => {
-      const { numDeletedRows } = await db
-        .deleteFrom('holds')
+      const before = await findRow(db, domain)
+      if (!before) return false
+      const updated_at = Math.max(now, before.updated_at + 1)
+      await db
+        .updateTable('holds')
+        .set({ removed_at: now, updated_at, enforced_at: null, actor: by })
         .where('domain', '=', domain)
-        .executeTakeFirstOrThrow()
-      return numDeletedRows > 0n
+        .execute()
+      return true
     })
   }
 
@@ -64,6 +71,7 @@ export class SqlHoldStore implements HoldStore {
       const rows = await db
         .selectFrom('holds')
         .selectAll()
+        .where('removed_at', 'is', null)
         .orderBy('domain', page.direction ?? 'asc')
         .limit(limit)
         .offset(offset)
@@ -71,6 +79,7 @@ export class SqlHoldStore implements HoldStore {
       const { total } = await db
         .selectFrom('holds')
         .select((eb) => eb.fn.countAll<number>().as('total'))
+        .where('removed_at', 'is', null)
         .executeTakeFirstOrThrow()
       return { items: rows.map(fromRow), total }
     })
@@ -91,14 +100,20 @@ export class SqlHoldStore implements HoldStore {
   }
 
   async noteEnforced({ domain, updatedAt }: Hold, now: number): Promise<void> {
-    await this.#database.transact((db) =>
-      db
+    await this.#database.transact(async (db) => {
+      await db
         .updateTable('holds')
         .set({ enforced_at: now })
         .where('domain', '=', domain)
         .where('updated_at', '=', updatedAt)
-        .execute(),
-    )
+        .execute()
+      await db
+        .deleteFrom('holds')
+        .where('domain', '=', domain)
+        .where('enforced_at', 'is not', null)
+        .where('removed_at', 'is not', null)
+        .execute()
+    })
   }
 }
 
@@ -108,13 +123,19 @@ export function selectCovering(db: Kysely<Schema>, hostname: Hostname) {
     .selectFrom('holds')
     .selectAll()
     .where('domain', 'in', listHoldableDomains(hostname))
+    .where('removed_at', 'is', null)
     .where((eb) => eb.or([eb('include_subdomains', '=', 1), eb('domain', '=', hostname)]))
     .orderBy((eb) => eb.fn<number>('length', ['domain']), 'desc')
     .limit(1)
 }
 
 function findRow(db: Kysely<Schema>, domain: Hostname): Promise<HoldRow | undefined> {
-  return db.selectFrom('holds').selectAll().where('domain', '=', domain).executeTakeFirst()
+  return selectRow(db, domain).where('removed_at', 'is', null).executeTakeFirst()
+}
+
+/** One that was removed, too. */
+function selectRow(db: Kysely<Schema>, domain: Hostname) {
+  return db.selectFrom('holds').selectAll().where('domain', '=', domain)
 }
 
 /** @throws {StoreError} `corrupt` */
@@ -127,6 +148,8 @@ function fromRow(row: HoldRow): Hold {
       createdAt: row.created_at,
       updatedAt: row.updated_at,
       enforcedAt: row.enforced_at ?? undefined,
+      by: row.actor,
+      removedAt: row.removed_at ?? undefined,
     }
   } catch (cause) {
     if (!(cause instanceof HostnameError)) throw cause

@@ -162,6 +162,10 @@ export interface HoldTable {
   include_subdomains: number
   created_at: number
   updated_at: number
-  /** Null while hostnames that are there are still being blocked. */
+  /** Null while it is still being carried out. */
   enforced_at: number | null
+  /** Who put or removed it last. */
+  actor: string
+  /** Null while it is there. */
+  removed_at: number | null
 }

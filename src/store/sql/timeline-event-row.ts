@@ -52,6 +52,7 @@ const fact = z.discriminatedUnion('kind', [
   of('ownership.moved', problems),
   of('ownership.deleted', none),
   of('ownership.blocked', { problem: text }),
+  of('ownership.released', { domain: text }),
   of('ownership.revived', none),
   of('certificate.ordered', { ...ordered, isRenewal: z.boolean() }),
   of('certificate.waiting', { ...failed, nextAt: instant }),

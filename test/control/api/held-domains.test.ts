@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { parseHostname } from '#domain/hostname.ts'
+import { silentLogger } from '#lib/log.ts'
 import { startApi, type ApiServer } from '#test/api-server.ts'
 
 const PATH = '/client/v4/held_domains'
@@ -63,6 +64,26 @@ describe('a held domain', () => {
     ]) {
       expect([again, failure.errors[0].code]).toEqual([404, 11404])
     }
+  })
+
+  it('is in the log by whom it was put and removed, and wakes who carries that out', async () => {
+    const lines: unknown[] = []
+    const log = {
+      ...silentLogger,
+      info: (fields: object, text: string) => lines.push([fields, text]),
+    }
+    await using logged = await startApi({ deps: { log } })
+    const path = `${PATH}/customer.com`
+    await logged.fetch(path, { method: 'PUT', body: { reason: 'ticket 7' } })
+    await logged.fetch(path, { method: 'DELETE' })
+    const who = { domain: 'customer.com', by: 'bootstrap token' }
+    expect(lines).toContainEqual([
+      { ...who, reason: 'ticket 7', includeSubdomains: true },
+      'domain held',
+    ])
+    expect(lines).toContainEqual([who, 'domain held no longer'])
+    expect(await logged.store.holds.findUnenforced()).toMatchObject({ by: 'bootstrap token' })
+    expect(logged.woken).toBe(2)
   })
 
   it('is listed in pages, in order of domain', async () => {

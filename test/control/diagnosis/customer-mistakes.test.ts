@@ -40,6 +40,7 @@ stray AAAA ::1
 proxied A ${PROXY}
 closed A ${CLOSED}
 circle A ${CIRCLE}
+cloud A 169.254.169.254
 deadend CNAME gone.old.test.
 txt A ${OTHERS}
 _acme-challenge.stale CNAME stale.dcv.old.test.
@@ -258,6 +259,12 @@ describe('a customer’s mistake, seen through the API', () => {
     await knot.setZone('customer.test', `${CUSTOMER}_acme-challenge.txt TXT ${value}\n`)
     expect(sentenceOf(await diagnose(id), 'challenge')).toBe(
       'ok: The CA would see what it wants to see.',
+    )
+  })
+
+  it('is an address that no CA can reach', async () => {
+    expect(sentenceOf(await diagnoseNew('cloud.customer.test'), 'http')).toBe(
+      'wrong: cloud.customer.test has the address 169.254.169.254, which is link-local: the CA cannot reach it.',
     )
   })
 

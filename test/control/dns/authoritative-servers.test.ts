@@ -21,15 +21,15 @@ const CUSTOMER = `@ NS ns1
 @ NS ns2
 ns1 A ${FIRST}
 ns2 A ${SECOND}
-www A 192.0.2.1
-www AAAA 2001:db8::1
+www A 192.2.0.1
+www AAAA 2600:db8::1
 text TXT "one " "record"
 text TXT "another"
 app CNAME john.saas.provider.net.
 chain CNAME app
 sub NS ns1
 `
-const PROVIDER = `@ NS ns\nns A ${FIRST}\ndns A ${FIRST}\njohn.saas A 192.0.2.80`
+const PROVIDER = `@ NS ns\nns A ${FIRST}\ndns A ${FIRST}\njohn.saas A 192.2.0.80`
 
 const stack = new AsyncDisposableStack()
 let top: Knot
@@ -54,9 +54,9 @@ beforeAll(async () => {
   const tops = { '': ROOT, test: testZone(), net: NET }
   const firsts = {
     'customer.test': CUSTOMER,
-    'sub.customer.test': `@ NS ns1.customer.test.\n@ A 192.0.2.5`,
+    'sub.customer.test': `@ NS ns1.customer.test.\n@ A 192.2.0.5`,
     'provider.net': PROVIDER,
-    'glueless.test': '@ NS dns.provider.net.\n@ A 192.0.2.7',
+    'glueless.test': '@ NS dns.provider.net.\n@ A 192.2.0.7',
   }
   top = stack.use(await startKnot({ address: TOP, port, zones: tops }))
   first = stack.use(await startKnot({ address: FIRST, port, zones: firsts }))
@@ -107,8 +107,8 @@ describe.each([
     expect(await resolver.resolveAddresses(name('www.customer.test'), never)).toEqual({
       outcome: 'found',
       values: [
-        { address: '2001:db8::1', family: 6 },
-        { address: '192.0.2.1', family: 4 },
+        { address: '2600:db8::1', family: 6 },
+        { address: '192.2.0.1', family: 4 },
       ],
     })
     const text = await resolver.resolveTxt(name('text.customer.test'), never)
@@ -118,12 +118,12 @@ describe.each([
 
   it('finds servers that have no glue', async () => {
     const found = await resolver.resolveAddresses(name('glueless.test'), never)
-    expect(found).toEqual(four('192.0.2.7'))
+    expect(found).toEqual(four('192.2.0.7'))
   })
 
   it('follows aliases into other zones', async () => {
     const found = await resolver.resolveAddresses(name('chain.customer.test'), never)
-    expect(found).toEqual(four('192.0.2.80'))
+    expect(found).toEqual(four('192.2.0.80'))
     expect(await resolver.resolveCname(name('chain.customer.test'), never)).toEqual({
       outcome: 'found',
       values: ['app.customer.test', 'john.saas.provider.net'],
@@ -144,11 +144,11 @@ describe.each([
     const caching = new NodeResolver()
     caching.setServers([unbound.address])
     await expect(caching.resolve4(fresh)).rejects.toMatchObject({ code: 'ENOTFOUND' })
-    await changeCustomer(`${CUSTOMER}fresh A 192.0.2.9`)
-    expect(await resolver.resolveAddresses(fresh, never)).toEqual(four('192.0.2.9'))
+    await changeCustomer(`${CUSTOMER}fresh A 192.2.0.9`)
+    expect(await resolver.resolveAddresses(fresh, never)).toEqual(four('192.2.0.9'))
     await expect(caching.resolve4(fresh)).rejects.toMatchObject({ code: 'ENOTFOUND' })
-    await changeCustomer(`${CUSTOMER}fresh A 192.0.2.10`)
-    expect(await resolver.resolveAddresses(fresh, never)).toEqual(four('192.0.2.10'))
+    await changeCustomer(`${CUSTOMER}fresh A 192.2.0.10`)
+    expect(await resolver.resolveAddresses(fresh, never)).toEqual(four('192.2.0.10'))
     await changeCustomer(CUSTOMER)
     expect(await resolver.resolveAddresses(fresh, never)).toEqual({ outcome: 'nxdomain' })
   })
@@ -156,9 +156,9 @@ describe.each([
   it('sees a zone at once that was cut off a moment ago', async () => {
     const own = name('www.own.customer.test')
     expect(await resolver.resolveAddresses(own, never)).toEqual({ outcome: 'nxdomain' })
-    await second.setZone('own.customer.test', '@ NS ns2.customer.test.\nwww A 192.0.2.11')
+    await second.setZone('own.customer.test', '@ NS ns2.customer.test.\nwww A 192.2.0.11')
     await changeCustomer(`${CUSTOMER}own NS ns2`)
-    expect(await resolver.resolveAddresses(own, never)).toEqual(four('192.0.2.11'))
+    expect(await resolver.resolveAddresses(own, never)).toEqual(four('192.2.0.11'))
     expect(await survey('www.own.customer.test', 'A')).toMatchObject({ zone: 'own.customer.test' })
     await changeCustomer(CUSTOMER)
     await second.removeZone('own.customer.test')
@@ -181,18 +181,18 @@ describe.each([
   })
 
   it('asks every server, and shows one that is out of step', async () => {
-    await changeCustomer(CUSTOMER.replace('192.0.2.1', '192.0.2.2'), [second])
+    await changeCustomer(CUSTOMER.replace('192.2.0.1', '192.2.0.2'), [second])
     const answers = (await survey('www.customer.test', 'A')).servers
     expect([...answers].sort((a, b) => a.server.localeCompare(b.server))).toEqual([
       {
         server: 'ns1.customer.test',
         address: FIRST,
-        answer: { outcome: 'found', values: ['192.0.2.1'], ttl: 60 },
+        answer: { outcome: 'found', values: ['192.2.0.1'], ttl: 60 },
       },
       {
         server: 'ns2.customer.test',
         address: SECOND,
-        answer: { outcome: 'found', values: ['192.0.2.2'], ttl: 60 },
+        answer: { outcome: 'found', values: ['192.2.0.2'], ttl: 60 },
       },
     ])
     await changeCustomer(CUSTOMER)
@@ -241,7 +241,7 @@ describe.each([
       'sub.customer.test',
       'A',
       'sub.customer.test',
-      { outcome: 'found', values: ['192.0.2.5'], ttl: 60 },
+      { outcome: 'found', values: ['192.2.0.5'], ttl: 60 },
     ],
   ])('shows of %s %s, in the zone %s', async (text, type, zone, answer) => {
     const found = await survey(text, type)
@@ -264,7 +264,7 @@ describe.each([
     )
     await first.setZone(
       'halfway.test',
-      `@ NS ns\n@ NS gone.provider.net.\nns A ${FIRST}\nwww A 192.0.2.12`,
+      `@ NS ns\n@ NS gone.provider.net.\nns A ${FIRST}\nwww A 192.2.0.12`,
     )
     const { servers } = await resolver.survey(name('www.halfway.test'), 'A', never)
     expect(servers).toContainEqual({
@@ -282,14 +282,14 @@ describe('a zone that moved to other servers', () => {
     const resolver = fromRoots()
     const moving = name('www.moving.test')
     const at = (address: string): string => testZone(`moving NS ns.moving\nns.moving A ${address}`)
-    const zone = (address: string): string => `@ NS ns\nns A ${address}\nwww A 192.0.2.20`
+    const zone = (address: string): string => `@ NS ns\nns A ${address}\nwww A 192.2.0.20`
     await top.setZone('test', at(FIRST))
     await first.setZone('moving.test', zone(FIRST))
-    expect(await resolver.resolveAddresses(moving, never)).toEqual(four('192.0.2.20'))
+    expect(await resolver.resolveAddresses(moving, never)).toEqual(four('192.2.0.20'))
     await first.removeZone('moving.test')
     await second.setZone('moving.test', zone(SECOND))
     await top.setZone('test', at(SECOND))
-    expect(await resolver.resolveAddresses(moving, never)).toEqual(four('192.0.2.20'))
+    expect(await resolver.resolveAddresses(moving, never)).toEqual(four('192.2.0.20'))
     const { servers } = await resolver.survey(moving, 'A', never)
     expect(servers.map(({ address }) => address)).toEqual([SECOND])
     await second.removeZone('moving.test')
@@ -301,9 +301,9 @@ describe('a zone whose servers with glue are gone', () => {
   it('is found at the one without', async () => {
     const cut = `mixed NS ns.mixed\nmixed NS dns.provider.net.\nns.mixed A 127.10.2.77`
     await top.setZone('test', testZone(cut))
-    await first.setZone('mixed.test', '@ NS dns.provider.net.\nwww A 192.0.2.30')
+    await first.setZone('mixed.test', '@ NS dns.provider.net.\nwww A 192.2.0.30')
     const found = await fromRoots().resolveAddresses(name('www.mixed.test'), never)
-    expect(found).toEqual(four('192.0.2.30'))
+    expect(found).toEqual(four('192.2.0.30'))
     await first.removeZone('mixed.test')
     await top.setZone('test', testZone())
   })
@@ -315,7 +315,7 @@ describe('where only a recursive server can be reached', () => {
     const resolver = testResolver({ servers: [unbound.address], authoritativePort: silent })
     const www = name('www.customer.test')
     expect(await resolver.resolveAddresses(www, never)).toMatchObject({ outcome: 'found' })
-    const answer = { outcome: 'found', values: ['192.0.2.1'] }
+    const answer = { outcome: 'found', values: ['192.2.0.1'] }
     expect(await resolver.survey(www, 'A', never)).toMatchObject({
       zone: 'customer.test',
       servers: [{ server: '127.0.0.1', address: '127.0.0.1', answer }],
@@ -323,14 +323,14 @@ describe('where only a recursive server can be reached', () => {
   })
 
   it('stops asking where nobody answers, for a while', async () => {
-    await using recursive = await startDnsServer({ 'app.test': { A: ['192.0.2.1'] } })
+    await using recursive = await startDnsServer({ 'app.test': { A: ['192.2.0.1'] } })
     const silent = await freePort()
     recursive.set('test', { NS: ['ns.test'] })
     recursive.set('ns.test', { A: [FIRST] })
     const resolver = testResolver({ servers: [recursive.address], authoritativePort: silent })
     for (let i = 0; i < 4; i++) await resolver.resolveAddresses(name('app.test'), never)
     const before = recursive.questions.length
-    expect(await resolver.resolveAddresses(name('app.test'), never)).toEqual(four('192.0.2.1'))
+    expect(await resolver.resolveAddresses(name('app.test'), never)).toEqual(four('192.2.0.1'))
     expect(recursive.questions.slice(before).sort()).toEqual(['A app.test', 'AAAA app.test'])
   })
 })
@@ -344,13 +344,13 @@ describe('where a recursive server and a slow authoritative one differ', () => {
       await waitUntil('the recursive server was asked too', () =>
         recursive.questions.includes(`${question.type} new.test`),
       )
-      const answers = question.type === 'A' ? [aRecord(question.name, '192.0.2.1')] : []
+      const answers = question.type === 'A' ? [aRecord(question.name, '192.2.0.1')] : []
       await new Promise((resolve) => setImmediate(resolve))
       question.send(replyTo(question, { answers }))
     }
     const where = { servers: [recursive.address], authoritativePort: slow.port }
     const resolver = testResolver({ ...where, timeoutMs: 1_000, tries: 9 })
-    expect(await resolver.resolveAddresses(name('new.test'), never)).toEqual(four('192.0.2.1'))
+    expect(await resolver.resolveAddresses(name('new.test'), never)).toEqual(four('192.2.0.1'))
   })
 })
 

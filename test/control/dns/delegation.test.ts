@@ -17,6 +17,7 @@ import {
   type RawDnsServer,
 } from '#test/raw-dns-server.ts'
 import { reservedName as name } from '#test/test-ca.ts'
+import { INSIDE_TOO } from '#test/test-resolver.ts'
 
 const never = new AbortController().signal
 const MINUTE = 60_000
@@ -52,7 +53,7 @@ describe('a delegation', () => {
   beforeEach(() => {
     ttl = 120
     const roots = [root.endpoint]
-    const where = { servers: [], roots, authoritativePort: root.port }
+    const where = { servers: [], roots, authoritativePort: root.port, addressRule: INSIDE_TOO }
     resolver = createAuthoritativeResolver({ ...where, clock, random: systemRandom })
   })
 

@@ -10,7 +10,7 @@ import { startUnbound, type Unbound } from '#test/unbound.ts'
 const never = new AbortController().signal
 const patience = { timeoutMs: 2_000, tries: 1 }
 const ADDRESS = '127.10.1.1'
-const ZONE = `@ NS ns\nns A ${ADDRESS}\nwww A 192.0.2.1\n`
+const ZONE = `@ NS ns\nns A ${ADDRESS}\nwww A 192.2.0.1\n`
 
 const stack = new AsyncDisposableStack()
 let knot: Knot
@@ -65,7 +65,7 @@ describe('behind a validating server', () => {
       authoritativePort: knot.port,
     })
     const found = await direct.resolveAddresses(name('www.signed.test'), never)
-    expect(found).toEqual({ outcome: 'found', values: [{ address: '192.0.2.1', family: 4 }] })
+    expect(found).toEqual({ outcome: 'found', values: [{ address: '192.2.0.1', family: 4 }] })
     expect(await direct.checkDnssec(name('www.signed.test'), never)).toBe('bogus')
     await knot.sign('signed.test')
     await unbound.flush()
@@ -89,7 +89,7 @@ describe('where nobody validates', () => {
   })
 
   it('asks the next server where the first one does not validate', async () => {
-    await using server = await startDnsServer({ 'www.signed.test': { A: ['192.0.2.1'] } })
+    await using server = await startDnsServer({ 'www.signed.test': { A: ['192.2.0.1'] } })
     const both = testResolver({ servers: [server.address, unbound.address], ...patience })
     expect(await both.checkDnssec(name('www.signed.test'), never)).toBe('fine')
   })

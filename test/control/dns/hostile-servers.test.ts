@@ -4,6 +4,7 @@ import packet from 'dns-packet'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
+import { createAddressRule } from '#control/dns/address-rule.ts'
 import { decodeReply, encodeQuery } from '#control/dns/message.ts'
 import type { AuthoritativeResolver } from '#control/dns/resolver.ts'
 import { freePort } from '#test/ports.ts'
@@ -252,6 +253,35 @@ describe('what a server may not say', () => {
       ])
     },
   )
+})
+
+/** Attack: a zone's name servers have addresses inside, where our questions reach what listens there. */
+describe('where nothing inside may be asked', () => {
+  const outside = (): AuthoritativeResolver =>
+    withOptions({ addressRule: createAddressRule({ allowPrivate: false }) })
+
+  it('no name server is by its glue, while the roots of the settings are', async () => {
+    root.onQuestion = (question) =>
+      question.send(replyTo(question, referral('evil.test', { 'ns.evil.test': child.address })))
+    child.onQuestion = answerGood
+    expect(await look(NAME, outside())).toBe('servfail')
+    expect(root.questions.length).toBeGreaterThan(0)
+    expect(child.questions).toEqual([])
+  })
+
+  it('nor by an address that is looked up', async () => {
+    root.onQuestion = (question) => {
+      if (question.name === 'ns.other.test') {
+        const answers = question.type === 'A' ? [aRecord(question.name, child.address)] : []
+        return question.send(replyTo(question, { answers }))
+      }
+      question.send(replyTo(question, referral('evil.test', { 'ns.other.test': undefined })))
+    }
+    child.onQuestion = answerGood
+    expect(await look(NAME, outside())).toBe('servfail')
+    expect(root.questions).toContain('A ns.other.test')
+    expect(child.questions).toEqual([])
+  })
 })
 
 describe('a zone made to keep us busy', () => {

@@ -13,8 +13,8 @@ let resolver: Resolver
 
 beforeAll(async () => {
   server = await startDnsServer({
-    'both.test': { A: ['192.0.2.1', '192.0.2.2'], AAAA: ['2001:db8::1'] },
-    'four.test': { A: ['192.0.2.4'] },
+    'both.test': { A: ['192.2.0.1', '192.2.0.2'], AAAA: ['2600:db8::1'] },
+    'four.test': { A: ['192.2.0.4'] },
     'alias.test': { CNAME: 'middle.test' },
     'middle.test': { CNAME: 'Four.TEST' },
     'dangling.test': { CNAME: 'nowhere.test' },
@@ -38,15 +38,15 @@ describe('looking up addresses', () => {
     expect(await resolver.resolveAddresses(name('both.test'), never)).toEqual({
       outcome: 'found',
       values: [
-        { address: '2001:db8::1', family: 6 },
-        { address: '192.0.2.1', family: 4 },
-        { address: '192.0.2.2', family: 4 },
+        { address: '2600:db8::1', family: 6 },
+        { address: '192.2.0.1', family: 4 },
+        { address: '192.2.0.2', family: 4 },
       ],
     })
   })
 
   it('is content with one family, and follows aliases', async () => {
-    const values = [{ address: '192.0.2.4', family: 4 }]
+    const values = [{ address: '192.2.0.4', family: 4 }]
     const found = { outcome: 'found', values }
     expect(await resolver.resolveAddresses(name('four.test'), never)).toEqual(found)
     expect(await resolver.resolveAddresses(name('alias.test'), never)).toEqual(found)
@@ -63,10 +63,10 @@ describe('looking up addresses', () => {
   })
 
   it('sees a change at once: nothing is cached', async () => {
-    server.set('moving.test', { A: ['192.0.2.10'] })
+    server.set('moving.test', { A: ['192.2.0.10'] })
     await resolver.resolveAddresses(name('moving.test'), never)
-    server.set('moving.test', { A: ['192.0.2.11'] })
-    const values = [{ address: '192.0.2.11', family: 4 }]
+    server.set('moving.test', { A: ['192.2.0.11'] })
+    const values = [{ address: '192.2.0.11', family: 4 }]
     const after = await resolver.resolveAddresses(name('moving.test'), never)
     expect(after).toEqual({ outcome: 'found', values })
   })

@@ -6,6 +6,7 @@ import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { NewHold } from '#domain/hold.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
+import type { TimelineKind } from '#domain/timeline.ts'
 import { systemClock } from '#lib/clock.ts'
 import { startControlPlane, type ControlPlane } from '#test/control-plane.ts'
 import { aHostname, anActiveHostname, aZone } from '#test/records.ts'
@@ -120,7 +121,7 @@ describe('a hold that is put', () => {
     await plane.until(id, isBlocked)
     await expect.poll(() => missingOf(plane, id)).toEqual([expect.stringContaining('held back')])
 
-    await plane.store.holds.remove(DOMAIN)
+    await plane.store.holds.remove(DOMAIN, systemClock.now())
     plane.holds.wake()
     plane.lifecycle.wake()
     const { deployment } = await plane.until(
@@ -133,6 +134,44 @@ describe('a hold that is put', () => {
     const revived = await plane.until(id, isActive)
     expect(revived.deployment.serial).toBeGreaterThan(deployment.serial)
     expect(await missingOf(plane, id)).toEqual([])
+  })
+
+  it('stands in the timeline of what it blocked, by whom, and so does its removal', async () => {
+    await using plane = await startControlPlane({ inspector: aCustomer() })
+    const id = await create(plane)
+    await plane.until(id, isActive)
+    const { holds, timeline } = plane.store
+    const wanted = { domain: DOMAIN, reason: undefined, includeSubdomains: true }
+    await holds.put(wanted, systemClock.now(), { by: 'token of support' })
+    plane.holds.wake()
+    await plane.until(id, isBlocked)
+    await holds.remove(DOMAIN, systemClock.now(), { by: 'token of sales' })
+    plane.holds.wake()
+    const listed = async (kind: TimelineKind): Promise<unknown> =>
+      (await timeline.list(id, { page: 1, perPage: 10, kind })).items
+    await expect
+      .poll(() => listed('ownership.released'))
+      .toEqual([
+        expect.objectContaining({ by: 'token of sales', details: { domain: 'customer.com' } }),
+      ])
+    expect(await listed('ownership.blocked')).toEqual([
+      expect.objectContaining({ by: 'token of support' }),
+    ])
+    await expect.poll(() => holds.findUnenforced()).toBeUndefined()
+  })
+
+  it('whose removal releases nothing that another hold covers says nothing of it', async () => {
+    await using plane = await startControlPlane({ inspector: aCustomer() })
+    const id = await create(plane)
+    const { hostname } = await plane.until(id, isActive)
+    await hold(plane, { domain: hostname })
+    await hold(plane)
+    await plane.until(id, isBlocked)
+    await plane.store.holds.remove(hostname, systemClock.now())
+    plane.holds.wake()
+    await expect.poll(() => plane.store.holds.findUnenforced()).toBeUndefined()
+    const page = { page: 1, perPage: 10, kind: 'ownership.released' } as const
+    expect((await plane.store.timeline.list(id, page)).total).toBe(0)
   })
 
   it('blocks every hostname at and below the domain, in every zone, and then is enforced', async () => {

@@ -36,7 +36,7 @@ describe('what two families say together', () => {
 
   it('leaves out families whose addresses must not be asked', () => {
     const addresses = [
-      { address: 'fe80::1', family: 6 },
+      { address: 'fe80::1', family: 6, flaw: 'link-local' },
       { address: '127.0.0.1', family: 4 },
     ] as const
     expect(familiesOf(addresses)).toEqual([4])

@@ -128,7 +128,7 @@ describe('the look at tls-alpn-01', () => {
 
   it('knocks at no address that only means something inside', async () => {
     expect(await inspect(443, { A: ['169.254.169.254'], AAAA: ['fe80::1'] })).toEqual(
-      problem('app.test has only addresses that no web server can have.'),
+      problem('app.test has the address fe80::1, which is link-local: the CA cannot reach it.'),
     )
   })
 })

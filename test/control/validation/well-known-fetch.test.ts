@@ -5,6 +5,7 @@ import type { RequestListener } from 'node:http'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { createAddressRule } from '#control/dns/address-rule.ts'
 import type { Resolver } from '#control/dns/resolver.ts'
 import {
   createWellKnownFetch,
@@ -15,6 +16,7 @@ import { parseHostname } from '#domain/hostname.ts'
 import { systemClock } from '#lib/clock.ts'
 import { makeDevCertificates } from '#test/dev-certs.ts'
 import { startDnsServer, type DnsServer } from '#test/dns-server.ts'
+import { aName } from '#test/fake-authority.ts'
 import { fakeClock } from '#test/fake-clock.ts'
 import { startWellKnownServer, type WellKnownServer } from '#test/well-known-server.ts'
 import { testResolver } from '#test/test-resolver.ts'
@@ -37,6 +39,8 @@ beforeAll(async () => {
     'two.test': { A: ['127.0.0.9', '127.0.0.1'] },
     'six.test': { A: ['127.0.0.1'], AAAA: ['::1'] },
     'metadata.test': { A: ['169.254.169.254'], AAAA: ['fe80::1', '::ffff:169.254.169.254'] },
+    'inside.test': { A: ['10.0.0.5'] },
+    'mapped.test': { AAAA: ['::ffff:127.0.0.1'] },
     'nowhere.test': { A: ['0.0.0.0'], AAAA: ['::'] },
     'empty.test': { TXT: ['x'] },
     'broken.test': 'servfail',
@@ -156,8 +160,16 @@ describe('what the customer is told', () => {
       'timeout',
       'quiet.test cannot be looked up: its name servers do not answer in time.',
     ],
-    ['metadata.test', 'address', 'metadata.test has only addresses that no web server can have.'],
-    ['nowhere.test', 'address', 'nowhere.test has only addresses that no web server can have.'],
+    [
+      'metadata.test',
+      'address',
+      'metadata.test has the address fe80::1, which is link-local: the CA cannot reach it.',
+    ],
+    [
+      'nowhere.test',
+      'address',
+      'nowhere.test has the address ::, which is reserved: the CA cannot reach it.',
+    ],
   ])('of the addresses of %s: %s', async (host, kind, problem) => {
     expect(await fetchFrom(host, '/token')).toEqual({ outcome: 'failed', kind, problem })
   })
@@ -250,13 +262,71 @@ describe('following redirects', () => {
   it('does not follow to addresses that a hostname cannot have', async () => {
     const found = await fetchFrom('app.test', to('http://metadata.test/latest/meta-data'))
     const problem =
-      'A host that app.test redirects to has only addresses that no web server can have.'
+      'A host that app.test redirects to has an address which is link-local: the CA cannot reach it.'
     expect(found).toMatchObject({ outcome: 'failed', kind: 'address', problem })
   })
 
   it('ends at a redirect without a location', async () => {
     const found = await fetchFrom('app.test', '/to?status=304&url=x')
     expect(found).toMatchObject({ kind: 'status' })
+  })
+})
+
+/**
+ * Attack: a stranger's records, or a redirect, aim the fetch at what listens inside our network. Rule:
+ * where the CA sits on the Internet nobody is connected to there, and the finding says why.
+ */
+describe('where nothing inside may be asked', () => {
+  const outside = (isEdgeAddress: (address: string) => boolean = () => false): Resolver =>
+    testResolver({
+      servers: [dns.address],
+      addressRule: createAddressRule({ allowPrivate: false, isEdgeAddress }),
+    })
+
+  it.each([
+    ['app.test', '127.0.0.1', 'a loopback address'],
+    ['inside.test', '10.0.0.5', 'private'],
+    ['mapped.test', '::ffff:7f00:1', 'a loopback address'],
+  ])('%s is refused for %s', async (host, address, flaw) => {
+    const before = server.requests.length
+    expect(await fetchFrom(host, '/token', { resolver: outside() })).toEqual({
+      outcome: 'failed',
+      kind: 'address',
+      problem: `${host} has the address ${address}, which is ${flaw}: the CA cannot reach it.`,
+    })
+    expect(server.requests.length).toBe(before)
+  })
+
+  it('a redirect leads nowhere inside, and does not tell what is there', async () => {
+    const resolver = outside((address) => address === '127.0.0.1')
+    const path = to(`http://secure.test:${server.port}/`)
+    expect(await fetchFrom('app.test', path, { resolver })).toMatchObject({
+      outcome: 'failed',
+      kind: 'address',
+      problem:
+        'A host that app.test redirects to has an address which is a loopback address: the CA cannot reach it.',
+    })
+  })
+
+  it('an edge may be asked', async () => {
+    const resolver = outside((address) => address === '127.0.0.1')
+    const found = await fetchFrom('app.test', '/token', { resolver })
+    expect(found).toMatchObject({ outcome: 'answered' })
+  })
+
+  it('what was judged is what is connected to: nobody looks the name up again', async () => {
+    let looks = 0
+    const real = outside((address) => address === '127.0.0.1')
+    const resolver: Resolver = {
+      ...real,
+      resolveAddresses: (name, signal) =>
+        real.resolveAddresses(looks++ === 0 ? name : aName('closed.test'), signal),
+    }
+    expect(await fetchFrom('app.test', '/token', { resolver })).toMatchObject({
+      outcome: 'answered',
+      from: { address: '127.0.0.1' },
+    })
+    expect(looks).toBe(1)
   })
 })
 

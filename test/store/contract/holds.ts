@@ -24,18 +24,18 @@ export function holdsContract(open: OpenStore): void {
       expect(await holds.find(DOMAIN)).toBeUndefined()
       expect(await holds.findCovering(DOMAIN)).toBeUndefined()
       expect(await holds.findUnenforced()).toBeUndefined()
-      expect(await holds.remove(DOMAIN)).toBe(false)
+      expect(await holds.remove(DOMAIN, NOON)).toBe(false)
       expect(await holds.list({ page: 1, perPage: 5 })).toEqual({ items: [], total: 0 })
     })
 
     it('are found as they were put, also by another process, until they are removed', async () => {
       await using opened = await open()
       await using other = await opened.openAgain()
-      const put = await opened.store.holds.put(aHold(), NOON)
+      const put = await opened.store.holds.put(aHold(), NOON, { by: 'support' })
       const instants = { createdAt: NOON, updatedAt: NOON, enforcedAt: undefined }
-      expect(put).toEqual({ ...aHold(), ...instants })
+      expect(put).toEqual({ ...aHold(), ...instants, by: 'support', removedAt: undefined })
       expect(await other.holds.find(DOMAIN)).toEqual(put)
-      expect(await opened.store.holds.remove(DOMAIN)).toBe(true)
+      expect(await opened.store.holds.remove(DOMAIN, NOON)).toBe(true)
       expect(await other.holds.find(DOMAIN)).toBeUndefined()
     })
 
@@ -45,7 +45,8 @@ export function holdsContract(open: OpenStore): void {
       await holds.noteEnforced(await holds.put(aHold(), NOON), NOON)
       const again = aHold({ reason: undefined, includeSubdomains: false })
       const put = await holds.put(again, NOON)
-      expect(put).toEqual({ ...again, createdAt: NOON, updatedAt: NOON + 1, enforcedAt: undefined })
+      expect(put).toMatchObject({ ...again, createdAt: NOON, updatedAt: NOON + 1 })
+      expect(put.enforcedAt).toBeUndefined()
       expect(await holds.find(DOMAIN)).toEqual(put)
       expect((await holds.put(again, NOON + 5)).updatedAt).toBe(NOON + 5)
       expect((await holds.list({ page: 1, perPage: 5 })).total).toBe(1)
@@ -114,6 +115,38 @@ export function holdsContract(open: OpenStore): void {
       await holds.noteEnforced(again, NOON + 3)
       expect((await holds.find(DOMAIN))?.enforcedAt).toBe(NOON + 3)
       expect(await holds.findUnenforced()).toEqual(later)
+    })
+  })
+
+  describe('holds that were removed', () => {
+    it('hold nothing, but are to be carried out until that is noted', async () => {
+      await using opened = await open()
+      const { holds } = opened.store
+      const put = await holds.put(aHold(), NOON)
+      await holds.noteEnforced(put, NOON)
+      expect(await holds.remove(DOMAIN, NOON, { by: 'support' })).toBe(true)
+      expect(await holds.remove(DOMAIN, NOON)).toBe(false)
+      expect(await holds.findCovering(DOMAIN)).toBeUndefined()
+      expect(await holds.list({ page: 1, perPage: 5 })).toEqual({ items: [], total: 0 })
+      const removed = await holds.findUnenforced()
+      expect(removed).toMatchObject({ domain: DOMAIN, removedAt: NOON, by: 'support' })
+      await holds.noteEnforced(put, NOON + 1)
+      expect(await holds.findUnenforced()).toEqual(removed)
+      if (removed) await holds.noteEnforced(removed, NOON + 1)
+      expect(await holds.findUnenforced()).toBeUndefined()
+    })
+
+    it('are new ones when they are put again', async () => {
+      await using opened = await open()
+      const { holds } = opened.store
+      await holds.put(aHold(), NOON)
+      await holds.remove(DOMAIN, NOON + 5)
+      const removed = await holds.findUnenforced()
+      const put = await holds.put(aHold(), NOON + 5)
+      expect(put).toMatchObject({ createdAt: NOON + 5, removedAt: undefined })
+      expect(put.updatedAt).toBeGreaterThan(removed?.updatedAt ?? Infinity)
+      if (removed) await holds.noteEnforced(removed, NOON + 6)
+      expect(await holds.find(DOMAIN)).toEqual(put)
     })
   })
 

@@ -8,6 +8,7 @@ import { namesBelow } from './0006-names-below.ts'
 import { holds } from './0007-holds.ts'
 import { customCsrs } from './0008-custom-csrs.ts'
 import { dueAgain } from './0009-due-again.ts'
+import { holdRemovals } from './0010-hold-removals.ts'
 
 /** In order; the first makes version 1. Never edit one that was released: add another. */
 export const migrations: readonly Migration[] = [
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   holds,
   customCsrs,
   dueAgain,
+  holdRemovals,
 ]
