@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { MAX_CNAME_HOPS, type Resolver } from '#control/dns/resolver.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
+import { systemClock } from '#lib/clock.ts'
 import { startDnsServer, type DnsRecords, type DnsServer } from '#test/dns-server.ts'
 import { testResolver } from '#test/test-resolver.ts'
 
@@ -69,6 +70,15 @@ describe('looking up addresses', () => {
     const values = [{ address: '192.0.2.11', family: 4 }]
     const after = await resolver.resolveAddresses(name('moving.test'), never)
     expect(after).toEqual({ outcome: 'found', values })
+  })
+
+  it('does not give up because the clock is set', async () => {
+    let leaps = 0
+    const leaping = { ...systemClock, now: () => Date.now() + 3_600_000 * leaps++ }
+    const others = testResolver({ servers: [server.address], clock: leaping })
+    const values = [{ address: '192.0.2.4', family: 4 }]
+    const found = await others.resolveAddresses(name('alias.test'), never)
+    expect(found).toEqual({ outcome: 'found', values })
   })
 
   it('answers for .localhost without asking anyone (RFC 6761)', async () => {
