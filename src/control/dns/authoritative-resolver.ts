@@ -66,8 +66,14 @@ function createLookUps({ clock, deadlineMs = 8_000 }: AuthoritativeResolverOptio
   return async (signal, work) => {
     signal.throwIfAborted()
     using deadline = startDeadline(deadlineMs, { clock })
-    const budget = { messages: MAX_MESSAGES }
-    return await work({ signal, timeUp: deadline.signal, budget, depth: 0, isFresh: false })
+    return await work({
+      signal,
+      timeUp: deadline.signal,
+      budget: { messages: MAX_MESSAGES },
+      depth: 0,
+      isFresh: false,
+      whole: { signal, asking: new Map() },
+    })
   }
 }
 
