@@ -19,19 +19,15 @@ export interface Deadline extends Disposable {
   readonly isOver: boolean
 }
 
-export function startDeadline(
-  ms: number,
-  {
-    clock,
-    signal,
-    reason = new DOMException(`not done within ${ms} ms`, 'TimeoutError'),
-  }: DeadlineOptions,
-): Deadline {
+/** One for all: making an exception takes its stack, and every request and look-up has a deadline. */
+const DONE = new DOMException('the work is done', 'AbortError')
+
+export function startDeadline(ms: number, { clock, signal, reason }: DeadlineOptions): Deadline {
   const own = new AbortController()
   let isOver = false
   const timer = clock.after(ms, () => {
     isOver = true
-    own.abort(reason)
+    own.abort(reason ?? new DOMException(`not done within ${ms} ms`, 'TimeoutError'))
   })
   return {
     signal: signal ? AbortSignal.any([signal, own.signal]) : own.signal,
@@ -40,7 +36,7 @@ export function startDeadline(
     },
     [Symbol.dispose]() {
       timer.cancel()
-      own.abort()
+      own.abort(DONE)
     },
   }
 }

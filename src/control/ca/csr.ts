@@ -1,8 +1,13 @@
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, sign, type KeyObject } from 'node:crypto'
+import { promisify } from 'node:util'
 
-import { toSigningKey, type KeyPair } from './keys.ts'
+import { encodeDer, TAG } from '#lib/der.ts'
+
+import type { KeyPair } from './keys.ts'
+
+const signOnThreadPool = promisify(sign)
 
 /**
  * A certificate signing request (PKCS #10, RFC 2986) for DNS names: the names stand in the
@@ -14,13 +19,39 @@ export async function createCsr(
   { privateKey, publicKey }: KeyPair,
   names: readonly string[],
 ): Promise<Uint8Array> {
-  const sans = names.map((value) => ({ type: 'dns' as const, value }))
-  const csr = await x509.Pkcs10CertificateRequestGenerator.create({
-    keys: { privateKey: toSigningKey(privateKey), publicKey: toSigningKey(publicKey) },
-    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
-    extensions: [new x509.SubjectAlternativeNameExtension(sans)],
-  })
-  return new Uint8Array(csr.rawData)
+  const requested = sequence(
+    encodeDer(TAG.integer, Buffer.of(0)),
+    NO_SUBJECT,
+    publicKey.export({ format: 'der', type: 'spki' }),
+    encodeDer(TAG.context0, extensionRequest(subjectAltName(names))),
+  )
+  const signature = await signOnThreadPool('sha256', requested, privateKey)
+  const algorithm = privateKey.asymmetricKeyType === 'rsa' ? RSA_WITH_SHA256 : ECDSA_WITH_SHA256
+  return sequence(requested, algorithm, encodeDer(TAG.bitString, Buffer.of(0), signature))
+}
+
+const sequence = (...parts: readonly Uint8Array[]): Buffer => encodeDer(TAG.sequence, ...parts)
+const objectIdentifier = (hex: string): Buffer =>
+  encodeDer(TAG.objectIdentifier, Buffer.from(hex, 'hex'))
+
+const NO_SUBJECT = sequence()
+/** 1.2.840.10045.4.3.2 (RFC 5758 section 3.2). */
+const ECDSA_WITH_SHA256 = sequence(objectIdentifier('2a8648ce3d040302'))
+/** 1.2.840.113549.1.1.11, whose parameters are NULL (RFC 4055 section 5). */
+const RSA_WITH_SHA256 = sequence(objectIdentifier('2a864886f70d01010b'), encodeDer(TAG.null))
+/** 1.2.840.113549.1.9.14 (RFC 2985 section 5.4.2). */
+const EXTENSION_REQUEST = objectIdentifier('2a864886f70d01090e')
+const SUBJECT_ALT_NAME = objectIdentifier('551d11')
+/** `[2]`, primitive: dNSName (RFC 5280 section 4.2.1.6). */
+const DNS_NAME = 0x82
+
+function extensionRequest(...extensions: readonly Uint8Array[]): Buffer {
+  return sequence(EXTENSION_REQUEST, encodeDer(TAG.set, sequence(...extensions)))
+}
+
+function subjectAltName(names: readonly string[]): Buffer {
+  const all = names.map((name) => encodeDer(DNS_NAME, Buffer.from(name, 'latin1')))
+  return sequence(SUBJECT_ALT_NAME, encodeDer(TAG.octetString, sequence(...all)))
 }
 
 export interface Csr {

@@ -1,4 +1,5 @@
 import type { Hostname } from '#domain/hostname.ts'
+import { startDeadline } from '#lib/deadline.ts'
 
 import {
   findAddresses,
@@ -31,37 +32,48 @@ export function createAuthoritativeResolver(
   options: AuthoritativeResolverOptions,
 ): AuthoritativeResolver {
   const { ask, survey, checkDnssec } = openWays(options)
-  const { clock, addressRule, deadlineMs = 8_000 } = options
-  const begin = (signal: AbortSignal): LookUp => {
-    signal.throwIfAborted()
-    const deadlineAt = clock.now() + deadlineMs
-    return { signal, deadlineAt, budget: { messages: MAX_MESSAGES }, depth: 0, isFresh: false }
-  }
-  const asker = (signal: AbortSignal): AskFor => {
-    const lookUp = begin(signal)
-    return async (name, type) =>
-      isLoopback(name) ? findLoopback(name, type) : ask({ name, type }, lookUp)
-  }
+  const lookUp = createLookUps(options)
+  const askFor =
+    (limits: LookUp): AskFor =>
+    async (name, type) =>
+      isLoopback(name) ? findLoopback(name, type) : ask({ name, type }, limits)
   return {
-    async resolveAddresses(name, signal) {
-      return findAddresses(asker(signal), name, addressRule)
-    },
-    async resolveCname(name, signal) {
-      return followCname(asker(signal), name)
-    },
-    async resolveTxt(name, signal) {
-      return outcomeOf(await findThroughAliases(asker(signal), name, 'TXT'))
-    },
-    async findCaa(name, signal) {
-      return climbForCaa(asker(signal), name)
-    },
+    resolveAddresses: (name, signal) =>
+      lookUp(signal, (limits) => findAddresses(askFor(limits), name, options.addressRule)),
+    resolveCname: (name, signal) => lookUp(signal, (limits) => followCname(askFor(limits), name)),
+    resolveTxt: (name, signal) =>
+      lookUp(signal, async (limits) =>
+        outcomeOf(await findThroughAliases(askFor(limits), name, 'TXT')),
+      ),
+    findCaa: (name, signal) => lookUp(signal, (limits) => climbForCaa(askFor(limits), name)),
     async survey(name, type, signal) {
       if (isLoopback(name)) return { zone: undefined, servers: [] }
-      return survey({ name, type }, { ...begin(signal), isFresh: true })
+      return lookUp(signal, (limits) => survey({ name, type }, { ...limits, isFresh: true }))
     },
     async checkDnssec(name, signal) {
-      return isLoopback(name) ? 'unknown' : checkDnssec(name, begin(signal))
+      return isLoopback(name) ? 'unknown' : lookUp(signal, (limits) => checkDnssec(name, limits))
     },
+  }
+}
+
+type RunLookUp = <Found>(
+  signal: AbortSignal,
+  work: (lookUp: LookUp) => Promise<Found>,
+) => Promise<Found>
+
+/** Each with a time and a budget of its own; what it still asks when it is done is given up. */
+function createLookUps({ clock, deadlineMs = 8_000 }: AuthoritativeResolverOptions): RunLookUp {
+  return async (signal, work) => {
+    signal.throwIfAborted()
+    using deadline = startDeadline(deadlineMs, { clock })
+    return await work({
+      signal,
+      timeUp: deadline.signal,
+      budget: { messages: MAX_MESSAGES },
+      depth: 0,
+      isFresh: false,
+      whole: { signal, asking: new Map() },
+    })
   }
 }
 

@@ -95,10 +95,14 @@ export interface DelegationCacheOptions {
 
 export function createDelegationCache(options: DelegationCacheOptions): DelegationCache {
   const { clock, maxZones = 10_000, maxAgeMs = 3_600_000 } = options
-  const kept = new LRUCache<string, { delegation: Delegation; until: number }>({ max: maxZones })
+  const kept = new LRUCache<string, { delegation: Delegation; at: number }>({ max: maxZones })
   const find = (apex: string): Delegation | undefined => {
     const entry = kept.get(apex)
-    return entry && clock.now() < entry.until ? entry.delegation : undefined
+    if (entry === undefined) return undefined
+    const ageMs = clock.now() - entry.at
+    // Less than nothing: the clock was set back, and nobody knows how old it is.
+    const isGood = ageMs >= 0 && ageMs < Math.min(entry.delegation.ttl * 1_000, maxAgeMs)
+    return isGood ? entry.delegation : undefined
   }
   return {
     find,
@@ -106,10 +110,7 @@ export function createDelegationCache(options: DelegationCacheOptions): Delegati
       const levels = levelsOf(name).filter((level) => level.split('.').length <= limit)
       return levels.map(find).find((delegation) => delegation !== undefined)
     },
-    put(delegation) {
-      const until = clock.now() + Math.min(delegation.ttl * 1_000, maxAgeMs)
-      kept.set(delegation.apex, { delegation, until })
-    },
+    put: (delegation) => void kept.set(delegation.apex, { delegation, at: clock.now() }),
     amend(delegation) {
       const entry = kept.get(delegation.apex)
       if (entry) kept.set(delegation.apex, { ...entry, delegation })

@@ -16,8 +16,8 @@ export interface Endpoint {
 /** What a look-up may cost, shared by all that it asks. */
 export interface Limits {
   signal: AbortSignal
-  /** Milliseconds since the epoch: from then on every question ends with `timeout`. */
-  deadlineAt: number
+  /** Aborted once the time of the look-up is over: from then on every question ends with `timeout`. */
+  timeUp: AbortSignal
   /** Messages that may still be sent. */
   budget: { messages: number }
 }
@@ -79,10 +79,9 @@ async function askOnce(
   { server, query, over, edns, limits }: Attempt,
   { clock, random, timeoutMs }: ExchangeOptions,
 ): Promise<Reply | NoReply> {
-  const { signal, deadlineAt, budget } = limits
+  const { signal, timeUp, budget } = limits
   signal.throwIfAborted()
-  const patienceMs = Math.min(timeoutMs, deadlineAt - clock.now())
-  if (patienceMs <= 0) return 'timeout'
+  if (timeUp.aborted) return 'timeout'
   if (budget.messages-- <= 0) return 'spent'
   const id = Buffer.from(random.bytes(2)).readUInt16BE()
   const { promise, resolve } = Promise.withResolvers<Reply | NoReply>()
@@ -96,13 +95,15 @@ async function askOnce(
     onError: (error) => resolve(reasonOf(error)),
   })
   const end = (): void => resolve('timeout')
-  const timer = clock.after(patienceMs, end)
+  const timer = clock.after(timeoutMs, end)
   signal.addEventListener('abort', end, { once: true })
+  timeUp.addEventListener('abort', end, { once: true })
   try {
     return await promise
   } finally {
     timer.cancel()
     signal.removeEventListener('abort', end)
+    timeUp.removeEventListener('abort', end)
     wire.close()
     signal.throwIfAborted()
   }

@@ -8,9 +8,18 @@ export interface LookUp extends Limits {
   depth: number
   /** Delegations below top-level domains are asked for anew. */
   isFresh: boolean
+  /** What all its parts share, while `signal` may be that of an attempt among several. */
+  whole: {
+    signal: AbortSignal
+    /** Questions for zones under way, by name. */
+    asking: Map<string, Promise<Finding>>
+  }
 }
 
 export type Ask = (query: Query, lookUp: LookUp) => Promise<Finding>
+
+/** What a recursive server says of a name as the apex of a zone. */
+export type AskForZone = (name: string, lookUp: LookUp) => Promise<Finding>
 
 export interface Beginning {
   zone: Delegation
@@ -47,7 +56,7 @@ export function createRootGuide(
  */
 export function createRecursiveGuide(
   askRecursive: Ask,
-  { cache }: { cache: DelegationCache },
+  { cache, askForZone }: { cache: DelegationCache; askForZone: AskForZone },
 ): Guide {
   return {
     async begin(name, lookUp) {
@@ -55,7 +64,7 @@ export function createRecursiveGuide(
       for (let [level] = levels; level !== undefined; [level] = levels) {
         const kept = lookUp.isFresh ? undefined : cache.find(level)
         if (kept) return { zone: kept, isKept: true }
-        const finding = await askRecursive({ name: level, type: 'NS' }, lookUp)
+        const finding = await askForZone(level, lookUp)
         if (finding.kind === 'records') {
           const zone = delegationBy(finding.records, level)
           cache.put(zone)

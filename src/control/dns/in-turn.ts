@@ -8,6 +8,9 @@ export interface InTurnOptions<Value> {
   signal: AbortSignal
 }
 
+/** One for all: making an exception takes its stack, and every question is an attempt. */
+const ENDED = new DOMException('another attempt was good', 'AbortError')
+
 /**
  * Makes attempts one after the other, each with a head start, the next at once where one came to
  * nothing. Ends with the first good value, and ends the others; else with all that came, of which
@@ -44,6 +47,6 @@ export async function attemptInTurn<Value>(
     return await promise
   } finally {
     timer?.cancel()
-    others.abort()
+    others.abort(ENDED)
   }
 }

@@ -25,7 +25,7 @@ export function watchReach(exchange: Exchange, clock: Pick<Clock, 'now'>): Reach
   let silentAt = -Infinity
   return {
     async exchange(server, query, limits) {
-      const isAsked = limits.deadlineAt > clock.now()
+      const isAsked = !limits.timeUp.aborted
       const heard = await exchange(server, query, limits)
       if (heard === 'spent' || !isAsked) return heard
       const isSilent = typeof heard === 'string' && heard !== 'malformed'

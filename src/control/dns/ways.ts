@@ -23,6 +23,7 @@ import { watchReach, type Reach } from './reach.ts'
 import type { Survey } from './resolver.ts'
 import { isAnswered, surveyUpstreams, surveyZone, type SurveyQuery } from './survey.ts'
 import { createUpstreams, type Upstreams } from './upstreams.ts'
+import { createZoneQuestions } from './zone-questions.ts'
 import { createZoneWalk, type ZoneWalk, type ZoneWalkOptions } from './zone-walk.ts'
 
 export interface WaysOptions {
@@ -101,7 +102,8 @@ function asUnheard({ zone, servers }: Survey): Survey {
 function fromUpstreams(options: WaysOptions, upstreams: Upstreams): Omit<Ways, 'checkDnssec'> {
   const { clock } = options
   const cache = createDelegationCache(options)
-  const guide = createRecursiveGuide(upstreams.ask, { cache })
+  const askForZone = createZoneQuestions(upstreams.ask, { clock })
+  const guide = createRecursiveGuide(upstreams.ask, { cache, askForZone })
   const settings = walkSettings(options)
   const reach = watchReach(settings.exchange, clock)
   const walk = createZoneWalk({ ...settings, exchange: reach.exchange, guide, cache })

@@ -1,9 +1,8 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 
 import type { WellKnownAnswer } from '#domain/binding.ts'
+import { encodeDer, encodeTime, TAG } from '#lib/der.ts'
 import type { Random } from '#lib/random.ts'
-
-import { encodeDer, encodeTime, TAG } from './der.ts'
 
 export interface ChallengeCertificate {
   /** DER. */

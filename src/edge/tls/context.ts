@@ -10,7 +10,7 @@ import { renderPem } from '#lib/pem.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
 import type { FreshChain } from '../sightings.ts'
-import { readNotBefore } from './der.ts'
+import { readNotBefore } from '#lib/der.ts'
 import type { TicketKeys } from './ticket-keys.ts'
 
 /** A binding ready for handshakes: both chains in one context, OpenSSL chooses by the client's offer. */

@@ -94,6 +94,14 @@ describe('a delegation', () => {
     expect(root.questions.length).toBeGreaterThan(before)
   })
 
+  it('is not kept beyond its time where the clock is set back', () => {
+    const cache = createDelegationCache({ clock })
+    cache.put({ apex: 'a.test', servers: [], ttl: 60 })
+    expect(cache.find('a.test')).toBeDefined()
+    clock.jump(clock.now() - 60 * MINUTE)
+    expect(cache.find('a.test')).toBeUndefined()
+  })
+
   it('gives way to newer ones where there are too many', () => {
     const cache = createDelegationCache({ clock, maxZones: 2 })
     for (const apex of ['a.test', 'b.test', 'c.test']) cache.put({ apex, servers: [], ttl: 60 })
@@ -121,7 +129,7 @@ describe('the way to authoritative servers', () => {
     hear(...heard: (Reply | NoReply)[]): Promise<void>
   } {
     const reach = watchReach(async () => next, clock)
-    const limits = { signal: never, deadlineAt: Infinity, budget: { messages: 1 } }
+    const limits = { signal: never, timeUp: never, budget: { messages: 1 } }
     return {
       ...reach,
       async hear(...heard) {

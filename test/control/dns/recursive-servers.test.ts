@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { MAX_CNAME_HOPS, type Resolver } from '#control/dns/resolver.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
+import { systemClock } from '#lib/clock.ts'
 import { startDnsServer, type DnsRecords, type DnsServer } from '#test/dns-server.ts'
+import { fakeClock } from '#test/fake-clock.ts'
 import { testResolver } from '#test/test-resolver.ts'
 
 const never = new AbortController().signal
@@ -69,6 +71,33 @@ describe('looking up addresses', () => {
     const values = [{ address: '192.2.0.11', family: 4 }]
     const after = await resolver.resolveAddresses(name('moving.test'), never)
     expect(after).toEqual({ outcome: 'found', values })
+  })
+
+  it('asks once for the zone, however many look-ups there are, and soon again', async () => {
+    const clock = fakeClock()
+    server.set('zone.test', { CNAME: 'four.test' })
+    const asker = testResolver({ servers: [server.address], clock })
+    const countAsked = async (): Promise<number> => {
+      const before = server.questions.length
+      await asker.resolveAddresses(name('zone.test'), never)
+      await asker.resolveAddresses(name('zone.test'), never)
+      return server.questions.slice(before).filter((each) => each === 'NS zone.test').length
+    }
+    expect(await countAsked()).toBe(1)
+    expect(await countAsked()).toBe(0)
+    clock.jump(clock.now() + 3_000)
+    expect(await countAsked()).toBe(1)
+    clock.jump(clock.now() - 3_600_000)
+    expect(await countAsked()).toBe(1)
+  })
+
+  it('does not give up because the clock is set', async () => {
+    let leaps = 0
+    const leaping = { ...systemClock, now: () => Date.now() + 3_600_000 * leaps++ }
+    const others = testResolver({ servers: [server.address], clock: leaping })
+    const values = [{ address: '192.2.0.4', family: 4 }]
+    const found = await others.resolveAddresses(name('alias.test'), never)
+    expect(found).toEqual({ outcome: 'found', values })
   })
 
   it('answers for .localhost without asking anyone (RFC 6761)', async () => {

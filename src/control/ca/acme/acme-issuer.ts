@@ -82,6 +82,8 @@ class AcmeCa implements AcmeIssuer {
   readonly #given = new LRUCache<string, KeyAlgorithm>({ max: MAX_REMEMBERED })
   /** As is known of the CA, or was learned. */
   #reusesProofs: boolean
+  /** Where the CSR of an order goes that was ready when it was last seen, by the order's URL. */
+  readonly #ready = new LRUCache<string, string>({ max: MAX_REMEMBERED })
 
   constructor(options: AcmeIssuerOptions, client: AcmeClient) {
     const { title, apiName, reusesProofs } = describeCa(options.directoryUrl)
@@ -136,6 +138,7 @@ class AcmeCa implements AcmeIssuer {
     if (url === undefined) throw new IssuerError('unavailable', 'The CA did not name the order.')
     if (opened.status === 'invalid') refuse((await this.#reader.explain(opened, signal)).problem)
     this.#keepApart(url, request.keyAlgorithm)
+    this.#reader.remember(url, opened)
     const challenges = await this.#listChallenges(opened, request, signal)
     const expiresAt = this.#reader.expiryOf(opened)
     return {
@@ -178,6 +181,8 @@ class AcmeCa implements AcmeIssuer {
       case 'invalid':
         return { state: 'invalid', ...(await this.#reader.explain(found, signal)) }
       case 'ready':
+        this.#ready.set(order.url, found.finalize)
+        return { state: 'ready' }
       case 'processing':
       case 'valid':
         return { state: 'ready' }
@@ -189,17 +194,15 @@ class AcmeCa implements AcmeIssuer {
   /** The CSR is sent once: an order that has one is only asked for its chain. */
   async finalize(order: Order, csr: Uint8Array, signal: AbortSignal): Promise<FinalizeProgress> {
     this.#checkOurs(order)
-    let asked = await this.#reader.find(order, signal)
-    if (asked.found.status === 'ready') {
-      try {
-        asked = await this.#sendCsr(asked.found.finalize, csr, signal)
-      } catch (error) {
-        if (!isRejected(error)) throw error
-        asked = await this.#reader.find(order, signal)
-        if (asked.found.status === 'ready') throw error
-      }
+    const ready = this.#ready.get(order.url)
+    if (ready !== undefined) {
+      this.#ready.delete(order.url)
+      return this.#collect(order, await this.#sendCsr({ order, url: ready, csr }, signal), signal)
     }
-    return this.#collect(order, asked, signal)
+    const asked = await this.#reader.find(order, signal)
+    const { status, finalize: url } = asked.found
+    const after = status === 'ready' ? await this.#sendCsr({ order, url, csr }, signal) : asked
+    return this.#collect(order, after, signal)
   }
 
   close(): Promise<void> {
@@ -235,9 +238,20 @@ class AcmeCa implements AcmeIssuer {
     return challenges
   }
 
-  async #sendCsr(url: string, csr: Uint8Array, signal: AbortSignal): Promise<AskedOrder> {
+  /** @throws {IssuerError} what the CA says against the CSR, unless it has one already */
+  async #sendCsr(
+    { order, url, csr }: { order: Order; url: string; csr: Uint8Array },
+    signal: AbortSignal,
+  ): Promise<AskedOrder> {
     const payload = { csr: Buffer.from(csr).toString('base64url') }
-    return this.#reader.read(await this.#client.post({ url, payload }, signal))
+    try {
+      return this.#reader.read(await this.#client.post({ url, payload }, signal))
+    } catch (error) {
+      if (!isRejected(error)) throw error
+      const asked = await this.#reader.find(order, signal)
+      if (asked.found.status === 'ready') throw error
+      return asked
+    }
   }
 
   async #collect(

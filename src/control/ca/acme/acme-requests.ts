@@ -64,23 +64,31 @@ export class AcmeRequests {
 
   /** Signs with a fresh nonce, and again where the CA does not like it (section 6.5). */
   async post(request: SignedRequest, signal: AbortSignal): Promise<AcmeResponse> {
-    const { url, payload, accept, key, kid } = request
-    for (let retries = 0; ; retries++) {
-      const nonce = this.#nonces.pop() ?? (await this.#fetchNonce(signal))
-      const body = key.signRequest(payload, { url, nonce, kid })
-      const sent = { method: 'POST' as const, url, body, ...(accept && { accept }) }
-      const response = await this.#options.http.send(sent, signal)
-      const isRefused = readProblem(response)?.type === 'badNonce'
-      // Where one is stale, those before it are too: a CA forgets all at once when it restarts.
-      if (isRefused) this.#nonces = []
-      this.#keepNonce(response)
-      if (!isRefused || retries === MAX_NONCE_RETRIES) return response
+    let response = await this.#postOnce(request, signal)
+    for (let retries = 0; retries < MAX_NONCE_RETRIES && isBadNonce(response); retries++) {
+      // Where two in a row are stale, all are: a CA forgets them at once when it restarts.
+      if (retries > 0) this.#nonces = []
+      response = await this.#postOnce(request, signal, readNonce(response))
     }
+    this.#keepNonce(response)
+    return response
   }
 
   /** What an answer that is not a good one means. */
   errorOf(response: AcmeResponse, about: Circumstances['about']): IssuerError {
     return issuerErrorOf(response, { about, now: this.#options.clock.now() })
+  }
+
+  /** @param given the nonce that came with a refusal, which is the one to try next (section 6.5) */
+  async #postOnce(
+    { url, payload, accept, key, kid }: SignedRequest,
+    signal: AbortSignal,
+    given?: string,
+  ): Promise<AcmeResponse> {
+    const nonce = given ?? this.#nonces.pop() ?? (await this.#fetchNonce(signal))
+    const body = key.signRequest(payload, { url, nonce, kid })
+    const sent = { method: 'POST' as const, url, body, ...(accept && { accept }) }
+    return this.#options.http.send(sent, signal)
   }
 
   async #loadDirectory(): Promise<Directory> {
@@ -109,6 +117,10 @@ export class AcmeRequests {
 
 export function isGood({ status }: AcmeResponse): boolean {
   return status >= 200 && status < 300
+}
+
+function isBadNonce(response: AcmeResponse): boolean {
+  return readProblem(response)?.type === 'badNonce'
 }
 
 /** RFC 8555 section 6.5.1: other characters make it invalid. */

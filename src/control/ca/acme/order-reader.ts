@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+
 import type { Order } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
 
@@ -24,11 +26,15 @@ export interface AskedOrder {
 const POLL_MS = 500
 /** Where the CA does not say until when an order is good (it must: RFC 8555 section 7.1.3). */
 const ORDER_LIFETIME_MS = 24 * 3_600_000
+/** Orders of which something is remembered; of others the CA is asked. */
+const MAX_REMEMBERED = 10_000
 
 /** What the CA tells of its orders and of their authorizations. */
 export class OrderReader {
   readonly #client: AcmeClient
   readonly #clock: Clock
+  /** What an order wants proved does not change (RFC 8555 section 7.1.3): addresses by its own. */
+  readonly #authorizations = new LRUCache<string, readonly string[]>({ max: MAX_REMEMBERED })
 
   constructor({ client, clock }: { client: AcmeClient; clock: Clock }) {
     this.#client = client
@@ -49,6 +55,11 @@ export class OrderReader {
     return { found: readObject(response, { schema: orderSchema, what: 'an order' }), retryAfterMs }
   }
 
+  /** Of an order that the CA has just opened: spares asking for what it said then. */
+  remember(url: string, { authorizations }: AcmeOrder): void {
+    this.#authorizations.set(url, authorizations)
+  }
+
   async findAuthorization(url: string, signal: AbortSignal): Promise<Authorization> {
     const response = await this.#client.post({ url }, signal)
     return readObject(response, { schema: authorizationSchema, what: 'an authorization' })
@@ -56,9 +67,10 @@ export class OrderReader {
 
   /** What the order wants proved, as it is now. */
   async listAuthorizations(order: Order, signal: AbortSignal): Promise<Authorization[]> {
-    const { found } = await this.find(order, signal)
+    const known = this.#authorizations.get(order.url)
+    const urls = known ?? (await this.find(order, signal)).found.authorizations
     const authorizations: Authorization[] = []
-    for (const url of found.authorizations) {
+    for (const url of urls) {
       authorizations.push(await this.findAuthorization(url, signal))
     }
     return authorizations

@@ -332,3 +332,59 @@ describe('an account', () => {
     await expect(open(issuer, newHostname())).resolves.toHaveProperty('challenges.length', 3)
   })
 })
+
+describe('what is asked of a CA', () => {
+  const stack = new AsyncDisposableStack()
+  let even: FaultyCa
+  beforeAll(async () => {
+    const env = { PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '0' }
+    even = stack.use(
+      await startFaultyCa(stack.use(await startPebble({ httpPort: responder.port, env }))),
+    )
+    stack.defer(() => even.close())
+  })
+  afterAll(() => stack.disposeAsync())
+
+  it('is not what it has just said of an order', async () => {
+    await using lean = closing(issuerAt({ ...even }))
+    const hostname = newHostname()
+    const order = await open(lean.issuer, hostname)
+    responder.answer(order)
+    const from = even.posted.length
+    await lean.issuer.beginValidation(order, challengesOf(order), NEVER)
+    const begun = even.posted.length
+    expect(kindsOf(even, from)).toEqual(['authZ', 'chalZ'])
+    expect(await untilValidated(lean.issuer, order)).toBeUndefined()
+    expect(new Set(kindsOf(even, begun))).toEqual(new Set(['my-order']))
+    const validated = even.posted.length
+    await untilSigned(lean.issuer, order, (await makeCsr([hostname], 'ecdsa')).csr)
+    expect(kindsOf(even, validated)[0]).toBe('finalize-order')
+  })
+
+  it('is no new nonce because one was bad', async () => {
+    await using lean = closing(issuerAt({ ...even }))
+    let nonces = 0
+    const watch: Fault = ({ url }) => {
+      if (url === '/nonce-plz') nonces++
+      return false
+    }
+    even.fault = watch
+    await Promise.all([1, 2, 3].map(() => open(lean.issuer, newHostname())))
+    const enough = nonces
+    const bad = answering('/order-plz', { status: 400, body: problem('badNonce', 'stale') })
+    let asked = 0
+    even.fault = (...call) => watch(...call) || (asked++ === 0 && bad(...call))
+    await open(lean.issuer, newHostname())
+    expect(asked).toBeGreaterThan(1)
+    expect(nonces).toBe(enough)
+  })
+})
+
+function closing(issuer: AcmeIssuer): AsyncDisposable & { issuer: AcmeIssuer } {
+  return { issuer, [Symbol.asyncDispose]: () => issuer.close() }
+}
+
+/** What was posted since, by the first part of the path. */
+function kindsOf({ posted }: FaultyCa, from: number): (string | undefined)[] {
+  return posted.slice(from).map(({ path }) => path.split('/')[1])
+}

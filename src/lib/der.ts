@@ -1,6 +1,7 @@
 /**
- * As much of DER (X.690) as certificates of one fixed shape need. The library that the control plane
- * has for it costs a worker 120 ms at start and 24 MiB for ever (measured).
+ * As much of DER (X.690) as certificates and requests of one fixed shape need. The library that the
+ * control plane has for the others costs a worker 120 ms at start and 24 MiB for ever, and 1.3 ms of CPU
+ * for each request (measured).
  */
 
 export const TAG = {
@@ -8,6 +9,7 @@ export const TAG = {
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
+  null: 0x05,
   objectIdentifier: 0x06,
   utf8String: 0x0c,
   utcTime: 0x17,

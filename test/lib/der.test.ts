@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { encodeDer, encodeTime, readNotBefore, TAG } from '#edge/tls/der.ts'
+import { encodeDer, encodeTime, readNotBefore, TAG } from '#lib/der.ts'
 import { makeDevCertificates } from '#test/dev-certs.ts'
 
 describe('the start of a certificate’s validity', () => {
