@@ -109,6 +109,8 @@ export const DEPLOYMENT_DEADLINE_MS = 30 * 60_000
 
 /** So long orders may fail one after the other: as long as a validation may take (spec section 2.4). */
 export const FAILING_LIMIT_MS = 14.5 * 86_400_000
+/** And so many of them, some hours' worth: time alone is no reason, as a clock may jump. */
+const FAILING_LEAST = 8
 
 export function newIssuance(now: number): Issuance {
   return { state: 'scheduled', nextAt: now, failures: 0 }
@@ -208,7 +210,7 @@ function keepWaiting(
 ): Issuance {
   const { awaySince, problem: _, ...rest } = issuance
   if (problem !== undefined) {
-    return { ...rest, nextAt: retryAt, awaySince: awaySince ?? now, problem }
+    return { ...rest, nextAt: retryAt, awaySince: Math.min(awaySince ?? now, now), problem }
   }
   return { ...(awaySince === undefined ? issuance : rest), nextAt: retryAt }
 }
@@ -268,12 +270,14 @@ function settle({ certificateId, renewAt, checkAt }: StateOf<'deploying'>): Issu
 function fail(issuance: Issuance, event: EventOf<'failed'>, now: number): Issuance {
   if (!isTried(issuance)) return issuance
   const { problem, retryAt } = event
-  const { avoid = [], failingSince = now } = historyOf(issuance)
-  if (now - failingSince >= FAILING_LIMIT_MS) {
+  const { avoid = [], failingSince: since = now } = historyOf(issuance)
+  // In the future: the clock was set back.
+  const failingSince = Math.min(since, now)
+  const failures = issuance.failures + 1
+  if (now - failingSince >= FAILING_LIMIT_MS && failures >= FAILING_LEAST) {
     return { state: 'timed_out', phase: PHASE_OF[issuance.state], since: now, problem }
   }
   const avoided = [...new Set([...avoid, ...(event.avoid === undefined ? [] : [event.avoid])])]
-  const failures = issuance.failures + 1
   const kept = { failures, failingSince, problem, ...(avoided.length > 0 && { avoid: avoided }) }
   const turn = issuance.state === 'scheduled' ? issuance.turn : undefined
   return { state: 'scheduled', nextAt: retryAt, ...kept, ...(turn !== undefined && { turn }) }

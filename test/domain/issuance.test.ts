@@ -329,9 +329,8 @@ describe('failing orders', () => {
   it('are given up after as long as a validation may take, by the phase that they failed in', () => {
     const end = BEFORE + FAILING_LIMIT_MS
     expect(advance(at(BEFORE), failure, end - 1)).toMatchObject({ state: 'scheduled' })
-    const phases = [at(BEFORE), { ...STATES.finalizing, failingSince: BEFORE }].map((state) =>
-      advance(state, failure, end),
-    )
+    const states = [at(BEFORE), { ...STATES.finalizing, failures: 7, failingSince: BEFORE }]
+    const phases = states.map((state) => advance(state, failure, end))
     expect(phases).toMatchObject([
       { state: 'timed_out', phase: 'initializing', problem: 'no' },
       { state: 'timed_out', phase: 'issuance', problem: 'no' },

@@ -30,6 +30,7 @@ import {
 } from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countAllHostnames, countHostnames, listHostnameRows } from './hostname-list.ts'
+import { countMisdatedRows, misdatedRows } from './misdated-rows.ts'
 import { enqueue } from './outbox.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
@@ -200,6 +201,14 @@ export class SqlHostnameStore implements HostnameStore {
 
   nextDueAt(again: boolean): Promise<number | undefined> {
     return this.#database.read((db) => readNextDueAt(db, again))
+  }
+
+  async *allMisdated(now: number): AsyncGenerator<CustomHostname[]> {
+    for await (const rows of misdatedRows(this.#database, now)) yield this.#readable(rows)
+  }
+
+  countMisdated(now: number): Promise<number> {
+    return this.#database.read((db) => countMisdatedRows(db, now))
   }
 
   async listUndeployed(limit: number): Promise<CustomHostname[]> {

@@ -8,6 +8,8 @@ import { namesBelow } from './0006-names-below.ts'
 import { holds } from './0007-holds.ts'
 import { customCsrs } from './0008-custom-csrs.ts'
 import { dueAgain } from './0009-due-again.ts'
+import { writtenAfter } from './0010-written-after.ts'
+import { caProgress } from './0011-ca-progress.ts'
 
 /** In order; the first makes version 1. Never edit one that was released: add another. */
 export const migrations: readonly Migration[] = [
@@ -20,4 +22,6 @@ export const migrations: readonly Migration[] = [
   holds,
   customCsrs,
   dueAgain,
+  writtenAfter,
+  caProgress,
 ]
