@@ -9,6 +9,8 @@ export function validationDelayMs(attempt: number): number {
   return Math.min(seconds, 14_400) * 1000
 }
 
+/** The first whose delay is the longest. */
+export const SLOWEST_ATTEMPT = 40
 /** After this many attempts (about 7 days) an unproved hostname goes `moved`. */
 export const MAX_OWNERSHIP_ATTEMPTS = 75
 /** After this many attempts (about 14.5 days) a certificate's validation has timed out. */
