@@ -18,9 +18,9 @@ export type Issuance =
    * To be ordered at `nextAt`. `attempts`: looks at the challenges of an order that expired. `turn`: its
    * place among the renewals that wait, an instant.
    */
-  | ({ state: 'scheduled'; attempts?: number; problem?: string; turn?: number } & Trying)
+  | ({ state: 'scheduled'; attempts?: number; problem?: string; turn?: number } & Looked & Trying)
   /** The challenges are shown and answered; we look whether the CA would see them. */
-  | ({ state: 'ordered'; attempts: number } & Opened)
+  | ({ state: 'ordered'; attempts: number } & Looked & Opened)
   /** The CA was told to look; `via`: at challenges of this type. */
   | ({ state: 'validating'; via?: ChallengeType } & Opened)
   /** Authorized. The key exists (sealed, context: `certificateId`); the CA is to sign. */
@@ -63,6 +63,11 @@ interface Trying extends Waiting {
   failingSince?: number
   /** CAs that failed us since then: others go before them. */
   avoid?: readonly string[]
+}
+
+interface Looked {
+  /** Looks before somebody asked to look again were in vain. */
+  wasUnready?: true
 }
 
 interface Opened extends Trying {
@@ -199,7 +204,7 @@ function openOrder(issuance: Issuance, order: Order, now: number): Issuance {
   if (issuance.state !== 'scheduled' && issuance.state !== 'issued') return issuance
   const attempts = issuance.state === 'scheduled' ? (issuance.attempts ?? 0) : 0
   const { failures } = issuance
-  const kept = { order, since: now, failures, ...historyOf(issuance) }
+  const kept = { order, since: now, failures, ...historyOf(issuance), ...markOf(issuance) }
   return { ...kept, state: 'ordered', attempts, nextAt: now }
 }
 
@@ -240,7 +245,7 @@ function planRenewal(issued: StateOf<'issued'>, event: EventOf<'renewal-info'>):
 /** Neither the back-off nor the time-out begins anew with new tokens. */
 function reorder(ordered: StateOf<'ordered'>, now: number): Issuance {
   const { failures, attempts, problem } = ordered
-  const kept = { ...(problem && { problem }), ...historyOf(ordered) }
+  const kept = { ...(problem && { problem }), ...historyOf(ordered), ...markOf(ordered) }
   return { state: 'scheduled', nextAt: now, failures, attempts, ...kept }
 }
 
@@ -300,19 +305,36 @@ function isTried(
 function restart(issuance: Issuance, now: number): Issuance {
   switch (issuance.state) {
     case 'ordered':
-      return { ...issuance, attempts: 0, nextAt: now }
+      return { ...issuance, attempts: 0, nextAt: now, ...unreadyMark(issuance) }
     case 'scheduled': {
       const { avoid: _, failingSince: _since, ...rest } = issuance
-      return { ...rest, nextAt: now, ...(issuance.attempts && { attempts: 0 }) }
+      const looks = issuance.attempts && { attempts: 0, ...unreadyMark(issuance) }
+      return { ...rest, nextAt: now, ...looks }
     }
     case 'validating':
     case 'finalizing':
       return issuance.awaySince === undefined ? issuance : { ...issuance, nextAt: now }
     case 'timed_out':
-      return newIssuance(now)
+      return { ...newIssuance(now), ...unreadyMark(issuance) }
     default:
       return issuance
   }
+}
+
+/** Whether looks were in vain so far, whoever asked for more of them. */
+export function isUnvalidated(issuance: Issuance): boolean {
+  if (issuance.state === 'timed_out') return issuance.phase === 'validation'
+  if (issuance.state !== 'scheduled' && issuance.state !== 'ordered') return false
+  return (issuance.attempts ?? 0) > 0 || issuance.wasUnready === true
+}
+
+function unreadyMark(issuance: Issuance): Looked {
+  return isUnvalidated(issuance) ? { wasUnready: true } : {}
+}
+
+/** The mark goes from order to order. */
+function markOf(issuance: Issuance): Looked {
+  return 'wasUnready' in issuance && issuance.wasUnready ? { wasUnready: true } : {}
 }
 
 /** A chain of a pack: what is served now, and the way of the next one. */

@@ -119,6 +119,8 @@ export interface HostnameStore {
   ): Promise<CustomHostname[]>
   /** Leases one record, due or not. @returns undefined where there is none or it is leased */
   claim(id: string, now: number, leaseMs: number): Promise<CustomHostname | undefined>
+  /** The holder of a lease needs longer: nobody else gets the record until `until`. */
+  extendLease(id: string, until: number): Promise<void>
   /** Ends a lease early; the record is claimable again as soon as it is due. */
   release(id: string): Promise<void>
   /** The earliest instant at which `claimDue` could return something; undefined where none will. */

@@ -193,10 +193,14 @@ export class SqlHostnameStore implements HostnameStore {
     return row && fromRow(row)
   }
 
-  async release(id: string): Promise<void> {
+  async extendLease(id: string, until: number): Promise<void> {
     await this.#database.transact((db) =>
-      db.updateTable('custom_hostnames').set({ lease_until: 0 }).where('id', '=', id).execute(),
+      db.updateTable('custom_hostnames').set({ lease_until: until }).where('id', '=', id).execute(),
     )
+  }
+
+  release(id: string): Promise<void> {
+    return this.extendLease(id, 0)
   }
 
   nextDueAt(again: boolean): Promise<number | undefined> {
