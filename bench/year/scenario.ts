@@ -19,6 +19,8 @@ export interface Scenario {
   eras: readonly CaEra[]
   /** The CA answers nothing then. In order of time, apart from each other. */
   outages: readonly Interval[]
+  /** The control plane starts anew then, and knows nothing but what it has stored. @default never */
+  restarts?: readonly number[]
   /** Orders of the account in three hours. */
   ordersPerThreeHours: number
   /** Of all customers, how many break their DNS once. */

@@ -7,6 +7,7 @@ import { createOutages, type Outages } from '#control/lifecycle/outages.ts'
 import { createRenewalPace, type RenewalPace } from '#control/lifecycle/renewal-pace.ts'
 import { dueAt } from '#domain/custom-hostname.ts'
 import { silentLogger } from '#lib/log.ts'
+import type { CaProgress } from '#store/outages.ts'
 
 import { Agenda, type Entry } from './agenda.ts'
 import { drawArrival } from './arrivals.ts'
@@ -117,7 +118,7 @@ function createWorker(
     issuers: createIssuers([ca]),
     budget: faults.budget ?? createLedgerBudget({ scenario, store, clock }),
     pace: faults.pace ?? createRenewalPace({ store, clock }),
-    outages: faults.outages ?? createOutages(clock),
+    outages: faults.outages ?? createRestartedOutages(scenario, clock),
     inspector: { ...createInspector(customers, { clock, onLook }), ...faults.inspector },
     keyMaker: paperKeyMaker,
     sealer: paperSealer,
@@ -138,6 +139,33 @@ function createWorker(
  * What is on the agenda, as numbers: below `hostnames` that one is created or due; `hostnames` itself
  * is the daily survey; above, somebody asks for the hostname of the rest to be looked at.
  */
+/** As each process has them: the next one knows what the last one has stored. */
+function createRestartedOutages(
+  { restarts = [] }: Pick<Scenario, 'restarts'>,
+  clock: SimulatedClock,
+): Outages {
+  const stored = new Map<string, CaProgress>()
+  const start = (): Outages =>
+    createOutages(clock, {
+      known: [...stored.values()],
+      onChange: (progress) => void stored.set(progress.ca, progress),
+    })
+  let outages = start()
+  let count = 0
+  const current = (): Outages => {
+    const begun = restarts.filter((at) => at <= clock.now()).length
+    if (begun > count) outages = start()
+    count = begun
+    return outages
+  }
+  return {
+    note: (ca) => current().note(ca),
+    clear: (ca) => current().clear(ca),
+    isAway: (ca) => current().isAway(ca),
+    servedAt: (ca, turn) => current().servedAt(ca, turn),
+  }
+}
+
 function createAgenda(
   scenario: Scenario,
   { customers, planned }: Pick<World, 'customers' | 'planned'>,

@@ -33,7 +33,8 @@ import { startHoldEnforcement, type HoldEnforcement } from './lifecycle/holds.ts
 import { createHostnameWorker } from './lifecycle/hostname-worker.ts'
 import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
-import { createOutages } from './lifecycle/outages.ts'
+import { startMisdateSweep } from './lifecycle/misdate-sweep.ts'
+import { openOutages } from './lifecycle/outages.ts'
 import { createRenewalPace } from './lifecycle/renewal-pace.ts'
 import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
 import { startRevocations } from './lifecycle/revocations.ts'
@@ -174,7 +175,7 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     issuers,
     budget,
     pace: createRenewalPace({ store, clock }),
-    outages: createOutages(clock),
+    outages: await openOutages({ store, clock, log }),
     findCertificate,
     inspector,
     keyMaker: createKeyMaker(),
@@ -195,6 +196,7 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     }),
   )
   const lifecycle = started.use(startLifecycle({ store, worker, clock, log }))
+  started.use(startMisdateSweep({ store, clock, log, wake: () => lifecycle.wake() }))
   observeLifecycle({ metrics, store, lifecycle, publisher, clock })
   return { publisher, lifecycle, holds, dropOrders, diagnose: diagnoseWith(issuers) }
 }

@@ -2,8 +2,14 @@ import { TLS_ALPN_PATH } from './binding.ts'
 import type { KeyAlgorithm } from './certificate.ts'
 import { KEY_ALGORITHMS } from './certificate.ts'
 import type { Hostname } from './hostname.ts'
-import { issuanceDueAt, newIssuance, type Issuance, type ManagedChain } from './issuance.ts'
-import { newOwnership, type Ownership } from './ownership.ts'
+import {
+  issuanceDueAt,
+  isUnvalidated,
+  newIssuance,
+  type Issuance,
+  type ManagedChain,
+} from './issuance.ts'
+import { isUnproved, newOwnership, type Ownership } from './ownership.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
 /** A customer's hostname in a zone: what was asked for and how far it is. */
@@ -168,12 +174,8 @@ export function dueAt(record: CustomHostname): number | undefined {
  * must not stand in line behind them.
  */
 export function isLookedAtAgain({ ownership, chains }: CustomHostname): boolean {
-  const isUnproved = ownership.state === 'pending' && ownership.attempts > 0
-  return isUnproved || chains.some(({ issuance }) => attemptsOf(issuance) > 0)
-}
-
-function attemptsOf(issuance: Issuance): number {
-  return 'attempts' in issuance ? (issuance.attempts ?? 0) : 0
+  if (ownership.state === 'pending' && isUnproved(ownership)) return true
+  return chains.some(({ issuance }) => issuance.state !== 'timed_out' && isUnvalidated(issuance))
 }
 
 /** Whether there is anything to do for the record now. */

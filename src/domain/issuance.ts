@@ -25,9 +25,10 @@ export type Issuance =
       problem?: string
       turn?: number
       afterSibling?: true
-    } & Trying)
+    } & Looked &
+      Trying)
   /** The challenges are shown and answered; we look whether the CA would see them. */
-  | ({ state: 'ordered'; attempts: number } & Opened)
+  | ({ state: 'ordered'; attempts: number } & Looked & Opened)
   /** The CA was told to look; `via`: at challenges of this type. */
   | ({ state: 'validating'; via?: ChallengeType } & Opened)
   /** Authorized. The key exists (sealed, context: `certificateId`); the CA is to sign. */
@@ -70,6 +71,11 @@ interface Trying extends Waiting {
   failingSince?: number
   /** CAs that failed us since then: others go before them. */
   avoid?: readonly string[]
+}
+
+interface Looked {
+  /** Looks before somebody asked to look again were in vain. */
+  wasUnready?: true
 }
 
 interface Opened extends Trying {
@@ -116,6 +122,8 @@ export const DEPLOYMENT_DEADLINE_MS = 30 * 60_000
 
 /** So long orders may fail one after the other: as long as a validation may take (spec section 2.4). */
 export const FAILING_LIMIT_MS = 14.5 * 86_400_000
+/** And so many of them, some hours' worth: time alone is no reason, as a clock may jump. */
+const FAILING_LEAST = 8
 
 export function newIssuance(now: number): Issuance {
   return { state: 'scheduled', nextAt: now, failures: 0 }
@@ -204,7 +212,7 @@ function openOrder(issuance: Issuance, order: Order, now: number): Issuance {
   if (issuance.state !== 'scheduled' && issuance.state !== 'issued') return issuance
   const attempts = issuance.state === 'scheduled' ? (issuance.attempts ?? 0) : 0
   const { failures } = issuance
-  const kept = { order, since: now, failures, ...historyOf(issuance) }
+  const kept = { order, since: now, failures, ...historyOf(issuance), ...markOf(issuance) }
   return { ...kept, state: 'ordered', attempts, nextAt: now }
 }
 
@@ -215,7 +223,7 @@ function keepWaiting(
 ): Issuance {
   const { awaySince, problem: _, ...rest } = issuance
   if (problem !== undefined) {
-    return { ...rest, nextAt: retryAt, awaySince: awaySince ?? now, problem }
+    return { ...rest, nextAt: retryAt, awaySince: Math.min(awaySince ?? now, now), problem }
   }
   return { ...(awaySince === undefined ? issuance : rest), nextAt: retryAt }
 }
@@ -245,7 +253,7 @@ function planRenewal(issued: StateOf<'issued'>, event: EventOf<'renewal-info'>):
 /** Neither the back-off nor the time-out begins anew with new tokens. */
 function reorder(ordered: StateOf<'ordered'>, now: number): Issuance {
   const { failures, attempts, problem } = ordered
-  const kept = { ...(problem && { problem }), ...historyOf(ordered) }
+  const kept = { ...(problem && { problem }), ...historyOf(ordered), ...markOf(ordered) }
   return { state: 'scheduled', nextAt: now, failures, attempts, ...kept }
 }
 
@@ -275,12 +283,14 @@ function settle({ certificateId, renewAt, checkAt }: StateOf<'deploying'>): Issu
 function fail(issuance: Issuance, event: EventOf<'failed'>, now: number): Issuance {
   if (!isTried(issuance)) return issuance
   const { problem, retryAt } = event
-  const { avoid = [], failingSince = now } = historyOf(issuance)
-  if (now - failingSince >= FAILING_LIMIT_MS) {
+  const { avoid = [], failingSince: since = now } = historyOf(issuance)
+  // In the future: the clock was set back.
+  const failingSince = Math.min(since, now)
+  const failures = issuance.failures + 1
+  if (now - failingSince >= FAILING_LIMIT_MS && failures >= FAILING_LEAST) {
     return { state: 'timed_out', phase: PHASE_OF[issuance.state], since: now, problem }
   }
   const avoided = [...new Set([...avoid, ...(event.avoid === undefined ? [] : [event.avoid])])]
-  const failures = issuance.failures + 1
   const kept = { failures, failingSince, problem, ...(avoided.length > 0 && { avoid: avoided }) }
   const turn = issuance.state === 'scheduled' ? issuance.turn : undefined
   return { state: 'scheduled', nextAt: retryAt, ...kept, ...(turn !== undefined && { turn }) }
@@ -303,19 +313,36 @@ function isTried(
 function restart(issuance: Issuance, now: number): Issuance {
   switch (issuance.state) {
     case 'ordered':
-      return { ...issuance, attempts: 0, nextAt: now }
+      return { ...issuance, attempts: 0, nextAt: now, ...unreadyMark(issuance) }
     case 'scheduled': {
       const { avoid: _, failingSince: _since, ...rest } = issuance
-      return { ...rest, nextAt: now, ...(issuance.attempts && { attempts: 0 }) }
+      const looks = issuance.attempts && { attempts: 0, ...unreadyMark(issuance) }
+      return { ...rest, nextAt: now, ...looks }
     }
     case 'validating':
     case 'finalizing':
       return issuance.awaySince === undefined ? issuance : { ...issuance, nextAt: now }
     case 'timed_out':
-      return newIssuance(now)
+      return { ...newIssuance(now), ...unreadyMark(issuance) }
     default:
       return issuance
   }
+}
+
+/** Whether looks were in vain so far, whoever asked for more of them. */
+export function isUnvalidated(issuance: Issuance): boolean {
+  if (issuance.state === 'timed_out') return issuance.phase === 'validation'
+  if (issuance.state !== 'scheduled' && issuance.state !== 'ordered') return false
+  return (issuance.attempts ?? 0) > 0 || issuance.wasUnready === true
+}
+
+function unreadyMark(issuance: Issuance): Looked {
+  return isUnvalidated(issuance) ? { wasUnready: true } : {}
+}
+
+/** The mark goes from order to order. */
+function markOf(issuance: Issuance): Looked {
+  return 'wasUnready' in issuance && issuance.wasUnready ? { wasUnready: true } : {}
 }
 
 /** A chain of a pack: what is served now, and the way of the next one. */

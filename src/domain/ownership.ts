@@ -3,7 +3,15 @@ import { MAX_OWNERSHIP_ATTEMPTS, MOVED_RETENTION_MS, validationDelayMs } from '.
 /** Ownership verification: may this zone serve the name (spec sections 2.1 and 3.6). */
 export type Ownership =
   /** Awaiting any one proof; looked at again at `nextAt`. */
-  | { state: 'pending'; since: number; attempts: number; nextAt: number; errors: readonly string[] }
+  | {
+      state: 'pending'
+      since: number
+      attempts: number
+      nextAt: number
+      errors: readonly string[]
+      /** Looks before somebody asked to look again were in vain. */
+      wasUnready?: true
+    }
   /** Proved. Deployed once the publication with this serial is applied everywhere. */
   | { state: 'verified'; at: number; by: OwnershipProof; serial: number }
   /** Not proved in the window, or no longer pointing here; deleted at `nextAt`. */
@@ -60,10 +68,21 @@ export function advanceOwnership(
         ? ownership
         : { state: 'blocked', since: now, reason: event.reason }
     case 'restart':
-      return ownership.state === 'verified' ? ownership : newOwnership(now)
+      return restart(ownership, now)
     default:
       return event satisfies never
   }
+}
+
+function restart(ownership: Ownership, now: number): Ownership {
+  if (ownership.state === 'verified') return ownership
+  return { ...newOwnership(now), ...(isUnproved(ownership) && { wasUnready: true }) }
+}
+
+/** Whether looks were in vain so far, whoever asked for more of them. */
+export function isUnproved(ownership: Ownership): boolean {
+  if (ownership.state === 'moved' || ownership.state === 'deleted') return true
+  return ownership.state === 'pending' && (ownership.attempts > 0 || ownership.wasUnready === true)
 }
 
 function retryOrMove(

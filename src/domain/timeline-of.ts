@@ -219,7 +219,7 @@ function expiryFacts(before: ManagedChain, after: ManagedChain): TimelineFact[] 
 /** The looks go on where they were, which tells it from an order that failed. */
 function isOrderExpired({ issuance: before }: ManagedChain, { issuance }: ManagedChain): boolean {
   if (before.state !== 'ordered' || issuance.state !== 'scheduled') return false
-  return issuance.attempts !== undefined
+  return issuance.attempts !== undefined && issuance.failures === before.failures
 }
 
 function certificateFacts(before: ManagedChain, after: ManagedChain): TimelineFact[] {

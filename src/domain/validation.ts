@@ -9,6 +9,8 @@ export function validationDelayMs(attempt: number): number {
   return Math.min(seconds, 14_400) * 1000
 }
 
+/** The first whose delay is the longest. */
+export const SLOWEST_ATTEMPT = 40
 /** So often (for about 7 days) an unproved hostname is looked at again; then it goes `moved`. */
 export const MAX_OWNERSHIP_ATTEMPTS = 75
 /** So often (for 14.56 days) a certificate's validation is tried again; then it has timed out. */

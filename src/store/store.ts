@@ -7,6 +7,7 @@ import type { HostnameStatus, SslStatus } from '#domain/status.ts'
 import type { Zone } from '#domain/zone.ts'
 
 import type { BudgetStore } from './budget.ts'
+import type { OutageStore } from './outages.ts'
 import type { Page, PageOf } from './page.ts'
 import type { TimelineStore } from './timeline.ts'
 
@@ -27,6 +28,7 @@ export interface Store extends AsyncDisposable {
   readonly outbox: Outbox
   readonly timeline: TimelineStore
   readonly budget: BudgetStore
+  readonly outages: OutageStore
   readonly secrets: SecretStore
   readonly holds: HoldStore
   /** Waits for running calls, then closes. Idempotent. */
@@ -117,10 +119,18 @@ export interface HostnameStore {
   ): Promise<CustomHostname[]>
   /** Leases one record, due or not. @returns undefined where there is none or it is leased */
   claim(id: string, now: number, leaseMs: number): Promise<CustomHostname | undefined>
+  /** The holder of a lease needs longer: nobody else gets the record until `until`. */
+  extendLease(id: string, until: number): Promise<void>
   /** Ends a lease early; the record is claimable again as soon as it is due. */
   release(id: string): Promise<void>
   /** The earliest instant at which `claimDue` could return something; undefined where none will. */
   nextDueAt(again: boolean): Promise<number | undefined>
+  /**
+   * Records that a clock wrote which was ahead of `now` (`earliestWriteOf`), in batches: normally none,
+   * and found without reading any other.
+   */
+  allMisdated(now: number): AsyncIterable<CustomHostname[]>
+  countMisdated(now: number): Promise<number>
   /** Hostnames of all zones a certificate of which is over at `instant` unless it is replaced. */
   countExpiringBy(instant: number): Promise<number>
   /** Records whose publication is not known to be applied everywhere (or whose removal is not). */

@@ -23,6 +23,12 @@ type EventType = IssuanceEvent['type']
 
 const order = anOrder()
 const newer = anOrder({ url: 'order/2' })
+const unready = (nextAt: number): Issuance => ({
+  state: 'scheduled',
+  nextAt,
+  failures: 0,
+  wasUnready: true,
+})
 const open = { order, since: BEFORE, nextAt: BEFORE, failures: 2 }
 const renewalInfo = { window: { start: NOW, end: LATER + 1 } }
 const key = { certificateId: 'old', sealedKey: 'b2xk' }
@@ -137,7 +143,7 @@ const TABLE: Record<State, Row> = {
       problem: 'not visible',
     },
     failed: failed(3),
-    restart: { ...STATES.ordered, attempts: 0, nextAt: NOW },
+    restart: { ...STATES.ordered, attempts: 0, nextAt: NOW, wasUnready: true },
   },
   validating: {
     ...NOTHING,
@@ -176,7 +182,7 @@ const TABLE: Record<State, Row> = {
     failed: failed(1),
   },
   uploaded: NOTHING,
-  timed_out: { ...NOTHING, restart: newIssuance(NOW) },
+  timed_out: { ...NOTHING, restart: unready(NOW) },
 }
 
 const CASES = Object.values(STATES).flatMap((before) =>
@@ -329,9 +335,8 @@ describe('failing orders', () => {
   it('are given up after as long as a validation may take, by the phase that they failed in', () => {
     const end = BEFORE + FAILING_LIMIT_MS
     expect(advance(at(BEFORE), failure, end - 1)).toMatchObject({ state: 'scheduled' })
-    const phases = [at(BEFORE), { ...STATES.finalizing, failingSince: BEFORE }].map((state) =>
-      advance(state, failure, end),
-    )
+    const states = [at(BEFORE), { ...STATES.finalizing, failures: 7, failingSince: BEFORE }]
+    const phases = states.map((state) => advance(state, failure, end))
     expect(phases).toMatchObject([
       { state: 'timed_out', phase: 'initializing', problem: 'no' },
       { state: 'timed_out', phase: 'issuance', problem: 'no' },

@@ -39,6 +39,14 @@ const EVENTS: { [T in EventType]: Extract<OwnershipEvent, { type: T }> } = {
 const SAME = 'same'
 const BLOCKED: Ownership = { state: 'blocked', since: NOW, reason: 'held' }
 const ANEW: Ownership = newOwnership(NOW)
+const AGAIN: Ownership = {
+  state: 'pending',
+  since: NOW,
+  attempts: 0,
+  nextAt: NOW,
+  errors: [],
+  wasUnready: true,
+}
 
 /** What becomes of each state by each event. */
 const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
@@ -54,7 +62,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
     lapsed: SAME,
     'moved-away': SAME,
     blocked: BLOCKED,
-    restart: ANEW,
+    restart: AGAIN,
   },
   verified: {
     proved: SAME,
@@ -75,7 +83,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
     lapsed: { state: 'deleted', since: NOW, errors: ['gone'] },
     'moved-away': SAME,
     blocked: BLOCKED,
-    restart: ANEW,
+    restart: AGAIN,
   },
   deleted: {
     proved: SAME,
@@ -83,7 +91,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
     lapsed: SAME,
     'moved-away': SAME,
     blocked: SAME,
-    restart: ANEW,
+    restart: AGAIN,
   },
   blocked: {
     proved: SAME,

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 
-import { MAX_DCV_ATTEMPTS, MAX_OWNERSHIP_ATTEMPTS, validationDelayMs } from '#domain/validation.ts'
+import {
+  MAX_DCV_ATTEMPTS,
+  MAX_OWNERSHIP_ATTEMPTS,
+  SLOWEST_ATTEMPT,
+  validationDelayMs,
+} from '#domain/validation.ts'
 
 const DAY_MS = 86_400_000
 const sumMs = (attempts: number): number =>
@@ -26,6 +31,11 @@ describe('the validation schedule', () => {
       expect(validationDelayMs(attempt)).toBe(14_400_000)
     }
     expect(validationDelayMs(-5)).toBe(60_000)
+  })
+
+  it('is at its slowest from one attempt on', () => {
+    expect(validationDelayMs(SLOWEST_ATTEMPT - 1)).toBeLessThan(14_400_000)
+    expect(validationDelayMs(SLOWEST_ATTEMPT)).toBe(14_400_000)
   })
 
   it('gives a hostname about seven days and a certificate about fourteen and a half', () => {

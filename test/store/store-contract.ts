@@ -10,6 +10,8 @@ import { hostnamesContract } from './contract/hostnames.ts'
 import { leasesContract } from './contract/leases.ts'
 import { lifetimeContract } from './contract/lifetime.ts'
 import { outboxContract } from './contract/outbox.ts'
+import { misdatedContract } from './contract/misdated.ts'
+import { outagesContract } from './contract/outages.ts'
 import { secretsContract } from './contract/secrets.ts'
 import type { OpenStore } from './contract/store-under-test.ts'
 import { timelineContract } from './contract/timeline.ts'
@@ -22,11 +24,13 @@ export function storeContract(name: string, open: OpenStore): void {
     hostnamesContract(open)
     hostnameListContract(open)
     leasesContract(open)
+    misdatedContract(open)
     certificatesContract(open)
     csrsContract(open)
     outboxContract(open)
     timelineContract(open)
     budgetContract(open)
+    outagesContract(open)
     secretsContract(open)
     holdsContract(open)
     concurrencyContract(open)

@@ -8,6 +8,7 @@ import { startDeployments } from '#control/lifecycle/deployments.ts'
 import { startHoldEnforcement, type HoldEnforcement } from '#control/lifecycle/holds.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
+import { startMisdateSweep } from '#control/lifecycle/misdate-sweep.ts'
 import { createOutages } from '#control/lifecycle/outages.ts'
 import { unpaced } from '#control/lifecycle/renewal-pace.ts'
 import { startLifecycle, type Lifecycle } from '#control/lifecycle/lifecycle.ts'
@@ -120,6 +121,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     }),
   )
   const lifecycle = stack.use(startLifecycle({ store, worker, ...common }))
+  stack.use(startMisdateSweep({ store, ...common, wake: () => lifecycle.wake() }))
 
   const owned = stack.move()
   return {

@@ -2,7 +2,7 @@ import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
 import { advance, hasOpenOrder, type Issuance, type ManagedChain } from '#domain/issuance.ts'
 import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
-import { MAX_DCV_ATTEMPTS, validationDelayMs } from '#domain/validation.ts'
+import { MAX_DCV_ATTEMPTS, SLOWEST_ATTEMPT, validationDelayMs } from '#domain/validation.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
 import type { Step, StepOutcome } from './step.ts'
@@ -76,13 +76,18 @@ function withProvenMethod(
 
 /**
  * A customer who lost the way here may come back while the old certificate is still good: only what
- * has none is given up (spec section 2.5: attempts go on until the end).
+ * has none is given up (spec section 2.5: attempts go on until the end). They go on as seldom as at
+ * last, and are counted from where the back-off had grown to that.
  */
 function goOnRenewing(chain: ManagedChain, next: Issuance, now: number): Issuance {
-  const isServed = chain.certificate !== undefined && chain.certificate.notAfter > now
-  if (next.state !== 'timed_out' || next === chain.issuance || !isServed) return next
+  const { issuance, certificate } = chain
+  const isServed = certificate !== undefined && certificate.notAfter > now
+  if (next.state !== 'timed_out' || next === issuance || !isServed) return next
   const nextAt = now + validationDelayMs(MAX_DCV_ATTEMPTS)
-  return { state: 'scheduled', nextAt, failures: 1, problem: next.problem }
+  const { problem } = next
+  const failures = 'failures' in issuance ? issuance.failures + 1 : 1
+  const attempts = issuance.state === 'ordered' && { attempts: SLOWEST_ATTEMPT }
+  return { state: 'scheduled', nextAt, failures, problem, ...attempts }
 }
 
 /**

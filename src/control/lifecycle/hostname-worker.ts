@@ -2,8 +2,10 @@ import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { chainDueAt, chainOf, isDue, type CustomHostname } from '#domain/custom-hostname.ts'
 import { HELD } from '#domain/hold.ts'
 import type { OwnershipEvent } from '#domain/ownership.ts'
+import { startDeadline } from '#lib/deadline.ts'
 import type { HoldStore, HostnameChange } from '#store/store.ts'
 
+import { IssuerError } from '../ca/issuer.ts'
 import { applyOutcome, applyOwnership, isStillWanted } from './apply.ts'
 import type { Deployments } from './deployments.ts'
 import { isHeld } from './holds.ts'
@@ -29,10 +31,15 @@ export interface HostnameWorkerOptions extends StepDependencies, WriteDependenci
 }
 
 /**
- * So late in its time a hostname is not looked at any more: the look might not end in it, and nothing
- * would be written. It is claimed anew with a time of its own.
+ * A step that is begun too late might not end in the hostname's time, and nothing of it would be
+ * written. What is due then is claimed anew with a time of its own. A look waits 3 s for the edges and
+ * 11 s for the customer's servers; what it finds the CA is told, which has 10 s for an answer.
  */
 const BEGIN_LOOKS_MS = 1_500
+/** Two CAs may let us wait for 10 s each. */
+const BEGIN_STEPS_MS = 5_000
+/** A CA's answers that take longer, one after the other, are none: that is written, and backs off. */
+const STEPS_MS = 25_000
 /** How long the first look at a new name waits for the edges to know it. */
 const FIRST_DEPLOYMENT_MS = 3_000
 
@@ -44,13 +51,16 @@ const FIRST_DEPLOYMENT_MS = 3_000
 export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
   return {
     async work(id, { signal, opened }) {
-      const startedAt = options.clock.now()
+      const { clock } = options
+      const startedAt = clock.now()
+      const reason = new IssuerError('unavailable', 'The CA took too long over its answers.')
+      using patience = startDeadline(STEPS_MS, { clock, signal, reason })
       for (;;) {
         const record = await options.store.hostnames.find(id)
-        if (!record || signal.aborted || !isDue(record, options.clock.now())) return
+        if (!record || signal.aborted || !isDue(record, clock.now())) return
         const known = once(() => untilKnown(record, options))
-        const job: Job = { id, signal, options, known, startedAt }
-        if (isLate(job)) return
+        const job: Job = { id, signal, steps: patience.signal, options, known, startedAt }
+        if (isLate(job, BEGIN_LOOKS_MS)) return
         if (await isHeld(record, options.store)) return void (await block(job))
         if (record.ownership.state === 'verified') await moveRivals(record, options)
         await allSettled([workOnOwnership(job), ...workOnChains(job, opened)])
@@ -62,15 +72,17 @@ export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
 interface Job {
   id: string
   signal: AbortSignal
+  /** Ends earlier, so that what it ends can be written. */
+  steps: AbortSignal
   options: HostnameWorkerOptions
   /** Resolves once the edges know the name, so that they can answer for it. */
   known: () => Promise<void>
   startedAt: number
 }
 
-/** Whether too little of the job's time is left for a look at the customer's side. */
-function isLate({ startedAt, options }: Job): boolean {
-  return options.clock.now() - startedAt > BEGIN_LOOKS_MS
+/** Whether too little of the job's time is left for what must begin by then. */
+function isLate({ startedAt, options }: Job, byMs: number): boolean {
+  return options.clock.now() - startedAt > byMs
 }
 
 /**
@@ -97,9 +109,9 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     const isLook = chain.issuance.state === 'ordered'
     const isTried = isLook || chain.issuance.state === 'scheduled'
     const isLeaving = isTried && isRunOut(record, begunAt)
-    if ((isLook || isLeaving) && isLate(job)) return
+    if (isLate(job, isLook || isLeaving ? BEGIN_LOOKS_MS : BEGIN_STEPS_MS)) return
     if (isLook) await job.known()
-    const step = { record, chain, signal }
+    const step = { record, chain, signal: job.steps }
     // Beside the step: one after the other would take longer than a hostname may be worked on.
     const [outcome, finding] = await Promise.all([
       takeStep(step, options),

@@ -42,6 +42,15 @@ export function observeLifecycle(options: LifecycleMetricsOptions): void {
   )
   metrics.gauge(
     {
+      name: 'custos_lifecycle_misdated',
+      help: 'Hostnames that wait for an instant which only a clock that was ahead can have set; 0 but for a minute after it was set back',
+    },
+    async (family) => {
+      family.cell({}).value = await store.hostnames.countMisdated(clock.now())
+    },
+  )
+  metrics.gauge(
+    {
       name: 'custos_hostnames_expiring',
       help: 'Hostnames a certificate of which ends within that time unless it is replaced',
       labelNames: ['within'],

@@ -39,20 +39,28 @@ export interface LifecycleOptions {
   worker: Worker
   clock: Clock
   log: Logger
-  /** Hostnames worked on at once, of each `Line`. @default 64 */
+  /** Hostnames worked on at once, of each `Line`, apart from the slow ones. @default 64 */
   concurrency?: number
+  /** Slow ones of each line that take none of its places. @default 192 */
+  maxSlow?: number
   /** Hostnames begun with by callers; with more the loop begins. @default 256 */
   maxBegun?: number
 }
 
-/** So long is a record untouched after the death of the process that worked on it. */
+/** So long is a record untouched after the death of the process that worked on it, or twice that. */
 const LEASE_MS = 20_000
+/** What still runs after this keeps its lease for as long again. */
+const EXTEND_MS = 10_000
 /**
  * Work stops before its lease ends, so that no record has two workers; what is still due is claimed
- * anew. Longer than any single step: the slowest waits 3 s for the edges and 11 s for the customer's
- * servers, and begins within the first 1.5 s (`BEGIN_LOOKS_MS`).
+ * anew. Longer than any step that is begun in its time (hostname-worker.ts).
  */
-const WORK_MS = 16_000
+const WORK_MS = 26_000
+/**
+ * What runs for so long waits for somebody's servers. Places are for those who use them: 64 of them,
+ * three seconds each, let 21 hostnames a second by, of which 192 are in their next nine seconds.
+ */
+const SLOW_MS = 3_000
 const BEGIN_BUDGET_MS = 1_500
 /** Other control processes write too: look at least this often. */
 const LONGEST_SLEEP_MS = 5_000
@@ -70,6 +78,8 @@ type Line = 'first' | 'again' | 'begun'
 
 interface Job {
   line: Line
+  /** Takes no place of its line any more, while not too many do. */
+  isSlow: boolean
   done: Promise<void>
   opened: Promise<void>
 }
@@ -77,6 +87,7 @@ interface Job {
 class LifecycleLoop implements Lifecycle {
   readonly #options: LifecycleOptions
   readonly #limits: Readonly<Record<Line, number>>
+  readonly #maxSlow: number
   readonly #closing = new AbortController()
   readonly #jobs = new Map<string, Job>()
   /** Callers' hostnames that are being claimed. */
@@ -86,7 +97,8 @@ class LifecycleLoop implements Lifecycle {
 
   constructor(options: LifecycleOptions) {
     this.#options = options
-    const { concurrency = 64, maxBegun = 256 } = options
+    const { concurrency = 64, maxBegun = 256, maxSlow = 192 } = options
+    this.#maxSlow = maxSlow
     this.#limits = { first: concurrency, again: concurrency, begun: maxBegun }
     this.#alarm = new Alarm(options.clock)
     this.#running = this.#run()
@@ -177,8 +189,13 @@ class LifecycleLoop implements Lifecycle {
 
   #roomIn(line: Line): number {
     let taken = 0
-    for (const job of this.#jobs.values()) if (job.line === line) taken++
-    return this.#limits[line] - taken
+    let slow = 0
+    for (const job of this.#jobs.values()) {
+      if (job.line !== line) continue
+      if (job.isSlow) slow++
+      else taken++
+    }
+    return this.#limits[line] - taken - Math.max(0, slow - this.#maxSlow)
   }
 
   async #msUntilNext(): Promise<number> {
@@ -193,34 +210,65 @@ class LifecycleLoop implements Lifecycle {
 
   #start(record: CustomHostname, line: Line): void {
     const opened = Promise.withResolvers<void>()
+    const timer = this.#options.clock.after(SLOW_MS, () => this.#makeWay(job))
     const done = this.#work(record, opened.resolve).finally(() => {
+      timer.cancel()
       opened.resolve()
       this.#jobs.delete(record.id)
       this.#alarm.wake()
     })
-    this.#jobs.set(record.id, { line, done, opened: opened.promise })
+    const job: Job = { line, isSlow: false, done, opened: opened.promise }
+    this.#jobs.set(record.id, job)
+  }
+
+  /** Those that are looked at again are slow, all of them: their line is for that. */
+  #makeWay(job: Job): void {
+    if (job.line === 'again') return
+    job.isSlow = true
+    this.#alarm.wake()
   }
 
   /**
    * Never rejects: a failure is logged and the lease is kept, so that it is not retried at once; but
-   * for a moment only where the directory was away, which says nothing about this hostname.
+   * for a moment only where the directory was away, which says nothing about this hostname. What ran
+   * out of its time goes on at once.
    */
-  async #work({ id, hostname }: CustomHostname, opened: () => void): Promise<void> {
-    const { store, worker, clock, log } = this.#options
+  async #work(record: CustomHostname, opened: () => void): Promise<void> {
+    const { store, worker, clock } = this.#options
+    const { id } = record
     using deadline = startDeadline(WORK_MS, { clock, signal: this.#closing.signal })
+    const timer = clock.after(EXTEND_MS, () => this.#extend(record))
     try {
       await worker.work(id, { signal: deadline.signal, opened })
+      timer.cancel()
       await store.hostnames.release(id)
     } catch (error) {
-      const isPassing = error instanceof DirectoryError
-      if (!this.#closing.signal.aborted) {
-        const level = isPassing ? 'warn' : 'error'
-        log[level]({ err: error, hostname, hostnameId: id }, 'cannot work on hostname, will retry')
-      }
-      if (isPassing) await clock.sleep(AFTER_FAILURE_MS, this.#closing.signal).catch(() => {})
-      if (isPassing || this.#closing.signal.aborted) {
-        await store.hostnames.release(id).catch(() => {})
-      }
+      timer.cancel()
+      await this.#afterFailure(record, { error, isOutOfTime: deadline.isOver })
+    }
+  }
+
+  #extend({ id, hostname }: CustomHostname): void {
+    const { store, clock, log } = this.#options
+    store.hostnames.extendLease(id, clock.now() + LEASE_MS).catch((err: unknown) => {
+      log.warn({ err, hostname, hostnameId: id }, 'cannot keep the lease of a hostname')
+    })
+  }
+
+  async #afterFailure(
+    { id, hostname }: CustomHostname,
+    { error, isOutOfTime }: { error: unknown; isOutOfTime: boolean },
+  ): Promise<void> {
+    const { store, clock, log } = this.#options
+    const { signal } = this.#closing
+    const isPassing = error instanceof DirectoryError
+    if (!signal.aborted) {
+      const level = isPassing || isOutOfTime ? 'warn' : 'error'
+      log[level]({ err: error, hostname, hostnameId: id }, 'cannot work on hostname, will retry')
+    }
+    if (isPassing) await clock.sleep(AFTER_FAILURE_MS, signal).catch(() => {})
+    if (isPassing || isOutOfTime || signal.aborted) {
+      await store.hostnames.release(id).catch(() => {})
     }
   }
 }

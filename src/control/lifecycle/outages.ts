@@ -1,8 +1,11 @@
 import type { Clock } from '#lib/clock.ts'
+import type { Logger } from '#lib/log.ts'
+import type { CaProgress, OutageStore } from '#store/outages.ts'
 
 /**
  * Which CAs did not answer lately, as this process saw it: while there is another one, nobody waits
- * for them again and again. In memory: a process that starts anew finds out anew.
+ * for them again and again. That is in memory: a process that starts anew finds out anew. How far
+ * those had got who wait for a CA is stored too, or they would all go at once after a restart.
  */
 export interface Outages {
   note(ca: string): void
@@ -27,41 +30,70 @@ const PASSED_OVER_MS = 30_000
 /** How much quicker: five days are caught up with in twenty. */
 const CATCH_UP = 1.25
 
-/** How far those who wait for a CA have got: to `reached`, at the instant `at`. */
-interface Progress {
-  reached: number
-  at: number
-  isAway: boolean
+export interface OutagesOptions {
+  /** What was stored. @default nothing */
+  known?: readonly CaProgress[]
+  /** Called when a CA goes away, or comes back. @default nobody is told */
+  onChange?: (progress: CaProgress) => void
 }
 
-export function createOutages(clock: Clock): Outages {
+/** As they were when the last process ended. */
+export async function openOutages({
+  store,
+  clock,
+  log,
+}: {
+  store: { readonly outages: OutageStore }
+  clock: Clock
+  log: Logger
+}): Promise<Outages> {
+  const onChange = (progress: CaProgress): void => {
+    const message = 'cannot note how far those who wait for the CA had got'
+    store.outages.put(progress).catch((err: unknown) => log.warn({ err, ca: progress.ca }, message))
+  }
+  return createOutages(clock, { known: await store.outages.list(), onChange })
+}
+
+export function createOutages(
+  clock: Clock,
+  { known: stored = [], onChange = () => {} }: OutagesOptions = {},
+): Outages {
   const awayUntil = new Map<string, number>()
-  const progresses = new Map<string, Progress>()
+  const progresses = new Map(stored.map((progress) => [progress.ca, progress]))
+  const change = (progress: CaProgress): void => {
+    progresses.set(progress.ca, progress)
+    onChange(progress)
+  }
   return {
     note(ca) {
       const now = clock.now()
       awayUntil.set(ca, now + PASSED_OVER_MS)
       const known = progresses.get(ca)
-      if (!known?.isAway)
-        progresses.set(ca, { reached: reachedBy(known, now), at: now, isAway: true })
+      if (!known?.isAway) change({ ca, reached: reachedBy(known, now), at: now, isAway: true })
     },
     clear(ca) {
       awayUntil.delete(ca)
       const known = progresses.get(ca)
-      if (known?.isAway) progresses.set(ca, { ...known, at: clock.now(), isAway: false })
+      if (known?.isAway) change({ ...known, at: clock.now(), isAway: false })
     },
-    isAway: (ca) => (awayUntil.get(ca) ?? -Infinity) > clock.now(),
+    isAway(ca) {
+      const leftMs = (awayUntil.get(ca) ?? -Infinity) - clock.now()
+      // More than was ever set: the clock was set back.
+      return leftMs > 0 && leftMs <= PASSED_OVER_MS
+    },
     servedAt(ca, turn) {
       const known = progresses.get(ca)
-      if (!known || turn <= known.reached) return { at: turn, isAway: false }
+      const now = clock.now()
+      if (!known || turn <= Math.min(known.reached, now)) return { at: turn, isAway: false }
       const { isAway, reached } = known
-      const since = isAway ? clock.now() : known.at
+      const since = isAway ? now : Math.min(known.at, now)
       return { at: Math.max(turn, Math.ceil(since + (turn - reached) / CATCH_UP)), isAway }
     },
   }
 }
 
-function reachedBy(progress: Progress | undefined, now: number): number {
+function reachedBy(progress: CaProgress | undefined, now: number): number {
   if (!progress) return now
-  return Math.min(now, progress.reached + (now - progress.at) * CATCH_UP)
+  const sinceMs = Math.max(0, now - progress.at)
+  return Math.min(now, progress.reached + sinceMs * CATCH_UP)
 }

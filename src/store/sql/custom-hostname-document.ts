@@ -85,6 +85,7 @@ const ownership = z.discriminatedUnion('state', [
     attempts: z.number(),
     nextAt: instant,
     errors: z.array(z.string()),
+    wasUnready: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('verified'),
@@ -146,11 +147,13 @@ const issuance = z.discriminatedUnion('state', [
     problem: z.string().exactOptional(),
     turn: instant.exactOptional(),
     afterSibling: z.literal(true).exactOptional(),
+    wasUnready: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('ordered'),
     ...opened,
     attempts: z.number(),
+    wasUnready: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('validating'),

@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely'
 
 import { expiryWarningAt } from '#domain/certificate.ts'
 import { dueAt, isLookedAtAgain, type CustomHostname } from '#domain/custom-hostname.ts'
+import { earliestWriteOf } from '#domain/misdated.ts'
 import { parseHostname } from '#domain/hostname.ts'
 import { hostnameStatus, removalOverdueAt, sslStatus, type SslStatus } from '#domain/status.ts'
 
@@ -80,6 +81,7 @@ export function deriveIndexColumns(record: CustomHostname): HostnameIndexColumns
   return {
     due_at: dueAt(record) ?? null,
     due_again: isLookedAtAgain(record) ? 1 : 0,
+    written_after: earliestWriteOf(record) ?? null,
     hostname_status: hostnameStatus(record),
     ssl_status: sslStatus(record, -Infinity) ?? null,
     ssl_overdue_at:

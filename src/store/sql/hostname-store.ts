@@ -30,6 +30,7 @@ import {
 } from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countAllHostnames, countHostnames, listHostnameRows } from './hostname-list.ts'
+import { countMisdatedRows, misdatedRows } from './misdated-rows.ts'
 import { enqueue } from './outbox.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
@@ -192,14 +193,26 @@ export class SqlHostnameStore implements HostnameStore {
     return row && fromRow(row)
   }
 
-  async release(id: string): Promise<void> {
+  async extendLease(id: string, until: number): Promise<void> {
     await this.#database.transact((db) =>
-      db.updateTable('custom_hostnames').set({ lease_until: 0 }).where('id', '=', id).execute(),
+      db.updateTable('custom_hostnames').set({ lease_until: until }).where('id', '=', id).execute(),
     )
+  }
+
+  release(id: string): Promise<void> {
+    return this.extendLease(id, 0)
   }
 
   nextDueAt(again: boolean): Promise<number | undefined> {
     return this.#database.read((db) => readNextDueAt(db, again))
+  }
+
+  async *allMisdated(now: number): AsyncGenerator<CustomHostname[]> {
+    for await (const rows of misdatedRows(this.#database, now)) yield this.#readable(rows)
+  }
+
+  countMisdated(now: number): Promise<number> {
+    return this.#database.read((db) => countMisdatedRows(db, now))
   }
 
   async listUndeployed(limit: number): Promise<CustomHostname[]> {

@@ -10,6 +10,7 @@ import { SqlCsrStore } from './csr-store.ts'
 import { SqlHostnameStore } from './hostname-store.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/migrations.ts'
+import { SqlOutageStore } from './outage-store.ts'
 import { SqlOutbox } from './outbox.ts'
 import { checkSecretKey, SqlSecretStore } from './secret-store.ts'
 import type { SqlDatabase } from './sql-database.ts'
@@ -65,6 +66,7 @@ class SqlStore implements Store {
   readonly outbox: SqlOutbox
   readonly timeline: SqlTimelineStore
   readonly budget: SqlBudgetStore
+  readonly outages: SqlOutageStore
   readonly secrets: SqlSecretStore
   readonly holds: SqlHoldStore
   readonly #database: SqlDatabase
@@ -79,6 +81,7 @@ class SqlStore implements Store {
     this.certificates = new SqlCertificateStore(database)
     this.outbox = new SqlOutbox(database, { clock })
     this.budget = new SqlBudgetStore(database)
+    this.outages = new SqlOutageStore(database)
     this.timeline = new SqlTimelineStore(database, { log })
     this.csrs = new SqlCsrStore(database)
     this.secrets = new SqlSecretStore(database, sealer)

@@ -16,6 +16,7 @@ export interface Schema {
   timeline: TimelineTable
   rate_buckets: RateBucketTable
   secrets: SecretTable
+  ca_progress: CaProgressTable
   holds: HoldTable
 }
 
@@ -57,6 +58,8 @@ export interface HostnameIndexColumns {
   due_at: number | null
   /** 1: `isLookedAtAgain`. */
   due_again: number
+  /** `earliestWriteOf`: later than now, and a clock that was ahead wrote it. */
+  written_after: number | null
   hostname_status: string
   /** As it is apart from the instants below, the only ones at which it changes by itself. */
   ssl_status: string | null
@@ -149,6 +152,14 @@ export interface RateBucketTable {
   bucket_key: string
   /** See domain/rate-limit.ts. */
   full_at: number
+}
+
+/** See store/outages.ts. */
+export interface CaProgressTable {
+  ca: string
+  reached: number
+  at: number
+  is_away: number
 }
 
 export interface SecretTable {

@@ -4,7 +4,7 @@ import type { Service } from '#control/lifecycle/outages.ts'
 import { UNLIMITED } from '#test/unlimited-budget.ts'
 
 import { createScenario, type Scenario } from '../../../bench/year/scenario.ts'
-import { simulate, type Faults } from '../../../bench/year/simulate.ts'
+import { simulate, type Faults, type Outcome } from '../../../bench/year/simulate.ts'
 import { judge, type Verdict } from '../../../bench/year/verdicts.ts'
 
 const HOSTNAMES = 1_000
@@ -26,11 +26,35 @@ function failed(verdicts: readonly Verdict[]): string[] {
   return verdicts.filter(({ isHeld }) => !isHeld).map(({ title }) => title)
 }
 
+function ordersOfDays({ journal }: Outcome, from: number, to: number): number {
+  return journal.ordersByHour.slice(from * 24, to * 24).reduce((sum, count) => sum + count, 0)
+}
+
+/** Of the days after an outage that ends with the 75th. */
+function highestDay(outcome: Outcome): number {
+  const days = Array.from({ length: 10 }, (_, n) => ordersOfDays(outcome, 75 + n, 76 + n))
+  return Math.max(...days)
+}
+
 describe('two years of a small fleet', { timeout: 120_000 }, () => {
   it('see nothing expire that could be renewed, no limit exceeded, and no rush', async () => {
     const verdicts = await verdictsOf(createScenario({ hostnames: HOSTNAMES }))
     expect(verdicts).toHaveLength(6)
     expect(verdicts.filter(({ isHeld }) => !isHeld)).toEqual([])
+  })
+
+  it.each([
+    ['in the last hour of an outage', 75 * DAY - 1_800_000],
+    ['when an outage is just over', 75 * DAY + 60_000],
+    ['while an outage is caught up with', 76 * DAY],
+  ])('see no rush where the control plane starts anew %s', async (_, after) => {
+    const { startAt } = createScenario()
+    const outages = [{ start: startAt + 70 * DAY, end: startAt + 75 * DAY }]
+    const restarts = [startAt + after]
+    const simulated = await simulate(beginning(85, { outages, restarts }))
+    const undisturbed = await simulate(beginning(85, { outages }))
+    expect(ordersOfDays(undisturbed, 75, 85)).toBeGreaterThan(500)
+    expect(highestDay(simulated)).toBeLessThanOrEqual(1.1 * highestDay(undisturbed))
   })
 
   it('are the same each time', async () => {

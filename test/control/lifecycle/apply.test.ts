@@ -4,7 +4,10 @@ import { applyOutcome, applyOwnership } from '#control/lifecycle/apply.ts'
 import type { StepOutcome } from '#control/lifecycle/step.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
 import { HELD } from '#domain/hold.ts'
-import { MAX_DCV_ATTEMPTS } from '#domain/validation.ts'
+import type { IssuanceEvent } from '#domain/issuance.ts'
+import { timelineOf } from '#domain/timeline-of.ts'
+import { SYSTEM } from '#domain/timeline.ts'
+import { MAX_DCV_ATTEMPTS, SLOWEST_ATTEMPT } from '#domain/validation.ts'
 import {
   aCertificate,
   aHostname,
@@ -77,11 +80,43 @@ describe('applyOutcome', () => {
       return update && chainOf(update.record, 'rsa')?.issuance
     }
     const nextAt = now + 4 * 3_600_000
-    const goesOn = { state: 'scheduled', nextAt, failures: 1, problem: 'gone' }
+    const attempts = SLOWEST_ATTEMPT
+    const goesOn = { state: 'scheduled', nextAt, failures: 1, problem: 'gone', attempts }
     expect(after(anActiveHostname(), now)).toEqual(goesOn)
     expect(after(aHostname(), now)).toMatchObject({ state: 'timed_out' })
     const expired = NOON + 365 * 86_400_000
     expect(after(anActiveHostname(), expired)).toMatchObject({ state: 'timed_out' })
+  })
+
+  it('goes on as seldom as at last where it did not give up, without another name for it', () => {
+    const ordered = {
+      state: 'ordered' as const,
+      order: anOrder(),
+      since: NOON,
+      attempts: MAX_DCV_ATTEMPTS,
+      nextAt: NOON,
+      failures: 0,
+    }
+    const record = withIssuance(anActiveHostname(), 'rsa', ordered)
+    const events: IssuanceEvent[] = [
+      { type: 'not-ready', problem: 'gone' },
+      { type: 'order-opened', order: { ...anOrder(), url: 'order/2' } },
+      { type: 'not-ready', problem: 'gone' },
+    ]
+    const versions = [record]
+    for (const event of events) {
+      const before = versions.at(-1) ?? record
+      const outcome: StepOutcome = { kind: 'event', event }
+      const update = applyOutcome(before, { keyAlgorithm: 'rsa', outcome, now })
+      versions.push(update?.record ?? before)
+    }
+    const [first = record, gone = record] = versions
+    expect(timelineOf(first, gone, { now, by: SYSTEM }).map(({ kind }) => kind)).toEqual([
+      'certificate.failed',
+    ])
+    const last = versions.at(-1) ?? record
+    const fourHours = 4 * 3_600_000
+    expect(chainOf(last, 'rsa')?.issuance).toMatchObject({ nextAt: now + fourHours })
   })
 
   it.each(['not-ready', 'failed'] as const)(

@@ -11,7 +11,10 @@ import { tempDir } from '#test/temp-dir.ts'
 import { waitUntil } from '#test/wait.ts'
 
 /** Seconds after a failure at which the hostname is worked on again. */
-async function secondsUntilRetry(failure: Error): Promise<number> {
+async function secondsUntilRetry(
+  failure: Error,
+  fail: (signal: AbortSignal) => Promise<void> = () => Promise.reject(failure),
+): Promise<number> {
   using dir = tempDir()
   const clock = fakeClock()
   const sealer = createSealer([Buffer.alloc(32, 1)])
@@ -20,9 +23,9 @@ async function secondsUntilRetry(failure: Error): Promise<number> {
   await store.hostnames.create(aHostname({}, clock.now()))
   const startedAt: number[] = []
   const worker = {
-    async work() {
+    work(_: string, { signal }: { signal: AbortSignal }) {
       startedAt.push(clock.now())
-      throw failure
+      return fail(signal)
     },
   }
   await using lifecycle = startLifecycle({ store, worker, clock, log })
@@ -43,6 +46,14 @@ describe('work that failed', () => {
 
   it('waits for the end of its lease where the hostname itself may be at fault', async () => {
     expect(await secondsUntilRetry(new Error('no idea'))).toBeGreaterThanOrEqual(20)
+  })
+
+  it('that ran out of its time is taken up again at once, and by nobody before', async () => {
+    const untilAborted = (signal: AbortSignal): Promise<void> =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    const seconds = await secondsUntilRetry(new Error('never'), untilAborted)
+    expect(seconds).toBeGreaterThanOrEqual(26)
+    expect(seconds).toBeLessThanOrEqual(27)
   })
 })
 

@@ -57,6 +57,17 @@ export function leasesContract(open: OpenStore): void {
       expect(await claimDue(store, NOON + 2)).toEqual(ids.slice(0, 1))
     })
 
+    it('are longer where their holder needs it', async () => {
+      await using opened = await openWithZone(open)
+      const { store } = opened
+      const record = dueAfter(0)
+      await createAll(store, [record])
+      expect(await claimDue(store, NOON)).toEqual([record.id])
+      await store.hostnames.extendLease(record.id, NOON + 3 * LEASE)
+      expect(await claimDue(store, NOON + LEASE + 1)).toEqual([])
+      expect(await claimDue(store, NOON + 3 * LEASE)).toEqual([record.id])
+    })
+
     it('are given with the whole record', async () => {
       await using opened = await openWithZone(open)
       const record = dueAfter(0)

@@ -9,6 +9,8 @@ import { holds } from './0007-holds.ts'
 import { customCsrs } from './0008-custom-csrs.ts'
 import { dueAgain } from './0009-due-again.ts'
 import { holdRemovals } from './0010-hold-removals.ts'
+import { writtenAfter } from './0011-written-after.ts'
+import { caProgress } from './0012-ca-progress.ts'
 
 /** In order; the first makes version 1. Never edit one that was released: add another. */
 export const migrations: readonly Migration[] = [
@@ -22,4 +24,6 @@ export const migrations: readonly Migration[] = [
   customCsrs,
   dueAgain,
   holdRemovals,
+  writtenAfter,
+  caProgress,
 ]
