@@ -84,7 +84,8 @@ function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): 
   if (certificate && certificate.notAfter <= now) return 'expired'
   if (certificate && isRenewing(issuance)) {
     const warningAt = expiryWarningAt(certificate, { isUploaded: issuance.state === 'uploaded' })
-    return warningAt <= now ? 'pending_expiration' : 'active'
+    if (warningAt <= now) return 'pending_expiration'
+    if (!chain.isOutdated) return 'active'
   }
   if (issuance.state === 'timed_out') return `${issuance.phase}_timed_out`
   if (issuance.state === 'deploying' && issuance.nextAt <= now) return 'deployment_timed_out'
@@ -93,7 +94,10 @@ function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): 
   return STATUS_OF[issuance.state]
 }
 
-/** While the next certificate is on its way the present one is served. */
+/**
+ * While the next certificate is on its way the present one is served: at a renewal nothing is missing; one
+ * that is not what is wanted says nothing of how far the wanted one is.
+ */
 function isRenewing(issuance: Issuance): boolean {
   return issuance.state !== 'deploying'
 }

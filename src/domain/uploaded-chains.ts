@@ -1,6 +1,6 @@
 import { KEY_ALGORITHMS, type Certificate } from './certificate.ts'
 import { chainOf, newChains, type CustomHostname } from './custom-hostname.ts'
-import { DEPLOYMENT_DEADLINE_MS, newIssuance, type ManagedChain } from './issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS, withNewIssuance, type ManagedChain } from './issuance.ts'
 
 export interface UploadOptions {
   /** The publication that carries them to the edges. */
@@ -57,7 +57,7 @@ function isSettled({ chains }: CustomHostname, certificateId: string): boolean {
 export function managedChains(record: CustomHostname, now: number): ManagedChain[] {
   return newChains(now).map((fresh) => {
     const own = chainOf(record, fresh.keyAlgorithm)
-    return own ? { ...own, issuance: newIssuance(now) } : fresh
+    return own ? withNewIssuance(own, now) : fresh
   })
 }
 

@@ -177,6 +177,28 @@ describe('sslStatus at a renewal', () => {
   })
 })
 
+describe('sslStatus while another certificate is wanted', () => {
+  const outdated = (ecdsa: Step, rsa: Step, notAfter = NOW + 80 * DAY): CustomHostname => {
+    const record = at(ecdsa, rsa, { ecdsa: notAfter, rsa: notAfter })
+    return { ...record, chains: record.chains.map((chain) => ({ ...chain, isOutdated: true })) }
+  }
+
+  it.each<[Step, Step, SslStatus]>([
+    ['scheduled', 'scheduled', 'initializing'],
+    ['ordered', 'scheduled', 'pending_validation'],
+    ['finalizing', 'scheduled', 'pending_issuance'],
+    ['deploying', 'scheduled', 'pending_issuance'],
+    ['validation_timed_out', 'scheduled', 'validation_timed_out'],
+  ])('is how far that one is, whatever is served (%s, %s)', (ecdsa, rsa, expected) => {
+    expect(sslStatus(outdated(ecdsa, rsa), NOW)).toBe(expected)
+  })
+
+  it('still warns of the end of the one that is served', () => {
+    expect(sslStatus(outdated('ordered', 'scheduled', NOW + DAY), NOW)).toBe('pending_expiration')
+    expect(sslStatus(outdated('ordered', 'scheduled', NOW), NOW)).toBe('expired')
+  })
+})
+
 describe('sslStatus otherwise', () => {
   it('is nothing for a hostname without a certificate', () => {
     expect(sslStatus(aHostname({ ssl: undefined, chains: [] }), NOW)).toBeUndefined()

@@ -142,19 +142,3 @@ export async function requestRemoval(
   }
   return store.hostnames.update(id, change, options)
 }
-
-/** @returns warnings for the reply @throws {ApiError} no quota, or none left */
-export async function checkQuota(
-  { store, settings }: Pick<Deps, 'store' | 'settings'>,
-  zone: Zone,
-): Promise<string[]> {
-  const { quota } = settings
-  if (!quota) return []
-  if (quota.hardCap === 0) throw new ApiError('quota-none')
-  const used = await store.hostnames.count(zone.id)
-  if (used >= quota.hardCap) {
-    throw new ApiError('quota-exceeded', { reason: `the zone has ${used} custom hostnames` })
-  }
-  if (used < quota.allocated) return []
-  return [`The zone has more custom hostnames than the ${quota.allocated} allocated to it.`]
-}

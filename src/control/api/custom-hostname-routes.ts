@@ -8,7 +8,7 @@ import type { ApiDependencies } from './api-dependencies.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiInstance } from './api-instance.ts'
 import { applyChange } from './apply-change.ts'
-import { checkQuota, createHostname, requestRemoval } from './create-custom-hostname.ts'
+import { createHostname, requestRemoval } from './create-custom-hostname.ts'
 import { readUploads } from './custom-certificate-input.ts'
 import {
   CREATE_INPUT,
@@ -20,6 +20,7 @@ import { CUSTOM_HOSTNAME } from './custom-hostname-schema.ts'
 import { editCustomHostname, type HostnameEdit } from './edit-custom-hostname.ts'
 import { LIST_QUERY, toFilter, toPage } from './list-query.ts'
 import { presentHostname, presentHostnames } from './present-custom-hostnames.ts'
+import { checkQuota } from './quota.ts'
 import { toSslConfig, type SslInput } from './ssl-input.ts'
 import { getHostname, getZone, HOSTNAME_PARAMS, ZONE_PARAMS } from './zone-access.ts'
 
@@ -106,6 +107,8 @@ function editRoute(app: ApiInstance, deps: ApiDependencies): void {
     const zone = await getZone(deps.store, params.zone_id)
     const record = await getHostname(deps.store, zone, params.custom_hostname_id)
     const { id } = record
+    // Revived, it counts again.
+    const messages = record.ownership.state === 'deleted' ? await checkQuota(deps, zone) : []
     const edit = await toEdit(deps, record, body)
     const now = deps.clock.now()
     let before = record
@@ -119,7 +122,7 @@ function editRoute(app: ApiInstance, deps: ApiDependencies): void {
     await deps.lifecycle.dropOrders(before, edited)
     await deps.lifecycle.begin(id)
     const newest = (await deps.store.hostnames.find(id)) ?? edited
-    return reply.code(202).send(success(await presentHostname(deps, zone, newest)))
+    return reply.code(202).send(success(await presentHostname(deps, zone, newest), messages))
   })
 }
 

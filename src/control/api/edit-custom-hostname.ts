@@ -5,7 +5,7 @@ import {
   type JsonObject,
   type SslConfig,
 } from '#domain/custom-hostname.ts'
-import { advance, newIssuance, type ManagedChain } from '#domain/issuance.ts'
+import { advance, withNewIssuance, type ManagedChain } from '#domain/issuance.ts'
 import { advanceOwnership } from '#domain/ownership.ts'
 import { managedChains, uploadedChains, withUploaded } from '#domain/uploaded-chains.ts'
 import type { HostnameUpdate } from '#store/store.ts'
@@ -116,7 +116,9 @@ function chainsFor(
   }
   if (!ssl) return newChains(now)
   if (ssl.method === undefined) return managedChains(record, now)
-  return needsNewCertificates(ssl, value) ? withNewIssuances(chains, now) : chains
+  return needsNewCertificates(ssl, value)
+    ? chains.map((chain) => withNewIssuance(chain, now))
+    : chains
 }
 
 /** Other names, or another CA: what was issued, and what is being issued, is not what is wanted. */
@@ -125,11 +127,6 @@ function needsNewCertificates(before: SslConfig, after: SslConfig): boolean {
     before.wildcard !== after.wildcard ||
     (before.certificateAuthority ?? '') !== (after.certificateAuthority ?? '')
   )
-}
-
-/** What is served stays so until its successor is there. */
-function withNewIssuances(chains: readonly ManagedChain[], now: number): ManagedChain[] {
-  return chains.map((chain) => ({ ...chain, issuance: newIssuance(now) }))
 }
 
 function withAlgorithmsOf(record: CustomHostname, { certificates }: ReadUploads): CustomHostname {

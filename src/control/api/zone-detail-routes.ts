@@ -5,6 +5,7 @@ import type { Zone } from '#domain/zone.ts'
 import type { ApiDependencies } from './api-dependencies.ts'
 import type { ApiInstance } from './api-instance.ts'
 import { FAILURE_SCHEMA, success, successSchema } from './envelope.ts'
+import { countUsed } from './quota.ts'
 import { getZone, ZONE_PARAMS } from './zone-access.ts'
 
 const FAILURE = { '4xx': FAILURE_SCHEMA }
@@ -49,7 +50,7 @@ function quotaRoute(app: ApiInstance, { store, settings }: ApiDependencies): voi
   }
   app.get('/zones/:zone_id/custom_hostnames/quota', { schema }, async ({ params }) => {
     const zone = await getZone(store, params.zone_id)
-    const used = await store.hostnames.count(zone.id)
+    const used = await countUsed({ store }, zone)
     const { allocated = UNLIMITED, hardCap = UNLIMITED } = settings.quota ?? {}
     return success({ allocated, used, exceeded: used >= allocated, hard_cap: hardCap })
   })

@@ -118,7 +118,7 @@ function applySigned(
   const { id, notBefore, notAfter } = certificate
   const plan = { certificateId: id, serial, renewAt, ...(checkAt !== undefined && { checkAt }) }
   const signed: ManagedChain = {
-    ...chain,
+    keyAlgorithm: chain.keyAlgorithm,
     certificate: { id, notBefore, notAfter },
     issuance: advance(issuance, { type: 'signed', ...plan }, now),
   }

@@ -64,17 +64,17 @@ export function hasAlternative(ca: string, step: Step, deps: StepDependencies): 
 /**
  * What an outage held up is renewed one after the other, not all at the instant at which it ends; and
  * while it lasts one request in a while shows that it does. Where another CA may do it, or when it is
- * high time, nobody waits.
+ * high time, nobody waits; nor does what somebody has asked for, in the place of what is served.
  */
 function waitForOthers(
   step: Step,
   deps: StepDependencies,
 ): { retryAt: number; turn: number } | undefined {
   const { clock, random, outages } = deps
-  const { certificate, issuance } = step.chain
+  const { certificate, isOutdated, issuance } = step.chain
   const [issuer, ...others] = listCandidates(step, deps)
   const now = clock.now()
-  if (!certificate || !issuer || others.length > 0) return undefined
+  if (!certificate || isOutdated || !issuer || others.length > 0) return undefined
   if (issuance.state === 'issued' && wantsHurry(certificate, issuance.renewalInfo)) return undefined
   const latest = expiryWarningAt(certificate, { isUploaded: false })
   const turn = turnOf(issuance) ?? now

@@ -199,6 +199,7 @@ const certificateRef = z.strictObject({
 const chain = z.strictObject({
   keyAlgorithm: z.enum(KEY_ALGORITHMS),
   certificate: orUndefined(certificateRef),
+  isOutdated: z.literal(true).exactOptional(),
   issuance,
 }) satisfies z.ZodType<ManagedChain>
 

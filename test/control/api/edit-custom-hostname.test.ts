@@ -4,6 +4,7 @@ import { editCustomHostname, type HostnameEdit } from '#control/api/edit-custom-
 import type { CustomHostname, SslConfig } from '#domain/custom-hostname.ts'
 import { newIssuance } from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
+import { sslStatus } from '#domain/status.ts'
 import { aHostname, anActiveHostname, NOON, withIssuance } from '#test/records.ts'
 
 const LATER = NOON + 3_600_000
@@ -74,6 +75,8 @@ describe('an edit of a hostname', () => {
       record.chains.map(({ certificate }) => certificate),
     )
     expect(update.removeCertificates).toEqual([])
+    expect(sslStatus(record, LATER)).toBe('active')
+    expect(sslStatus(update.record, LATER)).toBe('initializing')
   })
 
   it('to the default CA, written in two ways, asks for nothing', () => {

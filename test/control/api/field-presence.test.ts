@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CUSTOM_HOSTNAME } from '#control/api/custom-hostname-schema.ts'
 import { renderCustomHostname } from '#control/api/render-custom-hostname.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import { DEPLOYMENT_DEADLINE_MS, type Issuance } from '#domain/issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS, withNewIssuance, type Issuance } from '#domain/issuance.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { uploadedChains } from '#domain/uploaded-chains.ts'
 import {
@@ -259,6 +259,24 @@ describe('an active hostname', () => {
         status: 'active',
         validation_records: [{ status: 'pending', ...txt }],
         ...txt,
+        ...CERTIFIED,
+      },
+    })
+  })
+
+  it('for which another certificate is wanted shows both, and the status of that', () => {
+    const record = deployed(certified(aRecord(), issued))
+    const [ecdsa] = record.chains.map((chain) => withNewIssuance(chain, NOON))
+    const issuance = ordered(proof('http-01', 'h'))
+    const http = { http_url: `http://${HOST}/.well-known/acme-challenge/h`, http_body: 'h.thumb' }
+    expect(render(withChains(record, { ...ecdsa, issuance }))).toEqual({
+      ...IDENTITY,
+      status: 'active',
+      ssl: {
+        ...SSL,
+        status: 'pending_validation',
+        validation_records: [{ status: 'pending', ...http }],
+        ...http,
         ...CERTIFIED,
       },
     })

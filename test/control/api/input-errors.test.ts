@@ -300,27 +300,6 @@ describe('other bodies', () => {
   })
 })
 
-describe('the quota', () => {
-  it('warns from the allocation on and refuses at the hard cap', async () => {
-    await using small = await startApi({ settings: { quota: { allocated: 1, hardCap: 2 } } })
-    const add = (hostname: string): ReturnType<ApiServer['fetch']> =>
-      small.fetch(PATH, { method: 'POST', body: { hostname } })
-    expect((await add('one.tenant.com')).json.messages).toEqual([])
-    expect((await add('two.tenant.com')).json.messages).toEqual([expect.stringContaining('1')])
-    const third = await add('three.tenant.com')
-    expect([third.status, third.json.errors[0].code]).toEqual([403, 1405])
-    const { json } = await small.fetch(`${PATH}/quota`)
-    expect(json.result).toEqual({ allocated: 1, used: 2, exceeded: true, hard_cap: 2 })
-  })
-
-  it('of nothing refuses at once', async () => {
-    await using none = await startApi({ settings: { quota: { allocated: 0, hardCap: 0 } } })
-    const body = { hostname: 'one.tenant.com' }
-    const { status, json } = await none.fetch(PATH, { method: 'POST', body })
-    expect([status, json.errors[0].code]).toEqual([403, 1404])
-  })
-})
-
 function post(body: object): ReturnType<ApiServer['fetch']> {
   return api.fetch(PATH, { method: 'POST', body })
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { CIPHERS } from '#control/api/ssl-input.ts'
 import { startApi, ZONE_ID, type ApiServer, type RawAnswer } from '#test/api-server.ts'
 
 /** What PATCH does with each field, sent, left out, null and empty (spec section 1.5). */
@@ -129,6 +130,14 @@ describe('an edit of ssl', () => {
     const { status, json } = await patch(before.id, { ssl })
     expect([status, json.errors[0].code]).toEqual([400, code])
     expect((await api.fetch(`${PATH}/${before.id}`)).json.result).toEqual(before)
+  })
+
+  it('takes each cipher suite of the specification, and keeps their order', async () => {
+    const { id } = await create()
+    const ciphers = CIPHERS.toReversed()
+    expect(ciphers).toHaveLength(20)
+    const { ssl } = await edit(id, { ssl: { ...SSL, settings: { ciphers } } })
+    expect(ssl.settings).toEqual({ ciphers })
   })
 
   it('to null takes the certificate away', async () => {

@@ -44,7 +44,8 @@ describe('applyOutcome', () => {
     })
     const certificate = { ...aCertificate(record, 'rsa'), id: 'new' }
     const outcome: StepOutcome = { kind: 'signed', certificate, renewAt: now + 1 }
-    const update = applyOutcome(record, { keyAlgorithm: 'rsa', outcome, now })
+    const chains = record.chains.map((chain) => ({ ...chain, isOutdated: true as const }))
+    const update = applyOutcome({ ...record, chains }, { keyAlgorithm: 'rsa', outcome, now })
     expect(update?.addCertificates).toEqual([certificate])
     expect(update?.removeCertificates).toEqual([old])
     expect(update?.record.deployment.serial).toBeGreaterThan(record.deployment.serial)
@@ -52,6 +53,8 @@ describe('applyOutcome', () => {
       certificate: { id: 'new' },
       issuance: { state: 'deploying', serial: update?.record.deployment.serial },
     })
+    expect(update && chainOf(update.record, 'rsa')).not.toHaveProperty('isOutdated')
+    expect(update && chainOf(update.record, 'ecdsa')).toHaveProperty('isOutdated', true)
   })
 
   it('drops a certificate for a key that the record no longer waits for', () => {

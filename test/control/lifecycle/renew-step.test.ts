@@ -172,6 +172,16 @@ describe('a renewal that is due while the only CA is away', () => {
     expect(await advance(due, served)).toMatchObject({ state: 'ordered' })
   })
 
+  it('waits for nobody where the certificate is not what is wanted any more', async () => {
+    const { advance, clock, back } = await duringOutage()
+    const waiting: Issuance = { state: 'scheduled', nextAt: NOON, failures: 0 }
+    const chains = served.chains?.map((chain) => ({ ...chain, isOutdated: true as const })) ?? []
+    clock.jump(NOON + 1_000)
+    back()
+    expect(await advance(waiting, served)).toMatchObject({ state: 'scheduled' })
+    expect(await advance(waiting, { ...served, chains })).toMatchObject({ state: 'ordered' })
+  })
+
   it('waits for nobody where the CA has to revoke it', async () => {
     const { advance, clock, back } = await duringOutage()
     const window = { start: NOON - DAY, end: NOON }

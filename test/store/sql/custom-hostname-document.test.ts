@@ -5,13 +5,16 @@ import {
   parseDocument,
   renderDocument,
 } from '#store/sql/custom-hostname-document.ts'
-import type { Issuance } from '#domain/issuance.ts'
+import { withNewIssuance, type Issuance } from '#domain/issuance.ts'
 import { anOrderAt } from '#test/fake-issuer.ts'
 import { anActiveHostname, withIssuance } from '#test/records.ts'
 
 describe('the stored document of a custom hostname', () => {
   it('reads what it writes', () => {
-    const record = anActiveHostname()
+    const active = anActiveHostname()
+    const chains = active.chains.map((chain) => withNewIssuance(chain, 1))
+    const record = { ...active, chains }
+    expect(chains).toMatchObject([{ isOutdated: true }, { isOutdated: true }])
     expect(record).toMatchObject(parseDocument(renderDocument(record), DOCUMENT_VERSION))
   })
 
