@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import type { CustomCsr } from '#domain/custom-csr.ts'
+import { CrowdedError } from '#lib/turns.ts'
 import { StoreError, type CsrPage, type Store } from '#store/store.ts'
 
 import type { ApiDependencies } from './api-dependencies.ts'
@@ -95,10 +96,17 @@ function createRoute(app: ApiInstance, deps: ApiDependencies, place: Place): voi
   }
   app.post(place.path, { schema }, async ({ params, body }, reply) => {
     const zoneId = await place.scopeOf(params)
-    const csr = await deps.csrMaker.make(toCsrRequest(body, { zoneId, rules: deps.settings }))
+    const request = toCsrRequest(body, { zoneId, rules: deps.settings })
+    const csr = await deps.csrMaker.make(request).catch(refuseCrowd)
     await create(deps.store, csr)
     return reply.code(201).send(success(renderCsr(csr)))
   })
+}
+
+function refuseCrowd(error: unknown): never {
+  if (!(error instanceof CrowdedError)) throw error
+  const reason = 'too many keys are being made at the moment'
+  throw new ApiError('rate-limited', { reason, headers: { 'retry-after': '10' } })
 }
 
 async function create(store: Store, csr: CustomCsr): Promise<void> {

@@ -5,6 +5,7 @@ import type { CsrSubject, CustomCsr } from '#domain/custom-csr.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { Sealer } from '#lib/sealing.ts'
+import { Turns } from '#lib/turns.ts'
 
 import { exportPrivateKey, generateLeafKey, toSigningKey, type KeyPair } from '../ca/keys.ts'
 
@@ -15,6 +16,7 @@ export type CsrRequest = Pick<
 
 /** Makes requests that callers take to a CA of their own; the key is made here and kept sealed. */
 export interface CsrMaker {
+  /** @throws {CrowdedError} while too many are being made */
   make(request: CsrRequest): Promise<CustomCsr>
 }
 
@@ -22,13 +24,20 @@ export interface CsrMakerOptions {
   sealer: Sealer
   clock: Clock
   random: Random
+  /** Requests that wait for others' keys. @default 100 */
+  maxWaiting?: number
 }
 
-export function createCsrMaker({ sealer, clock, random }: CsrMakerOptions): CsrMaker {
+/** An RSA key takes a tenth of a second of one of Node's four threads, which orders need too. */
+const AT_ONCE = 2
+
+export function createCsrMaker(options: CsrMakerOptions): CsrMaker {
+  const { sealer, clock, random, maxWaiting = 100 } = options
+  const turns = new Turns({ atOnce: AT_ONCE, maxWaiting })
   return {
     async make(request) {
       const id = random.uuid()
-      const keys = await generateLeafKey(request.keyAlgorithm)
+      const keys = await turns.run(() => generateLeafKey(request.keyAlgorithm))
       return {
         ...request,
         id,

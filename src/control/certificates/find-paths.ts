@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { readAuthority } from './authority-certificate.ts'
+import { isQuickToVerify } from './key-cost.ts'
 import type { TrustedRoot, TrustedRoots } from './trusted-roots.ts'
 
 /** A way from the leaf to a root: the certificates between them, the leaf's issuer first. */
@@ -101,7 +102,8 @@ function signatureChecks(): (certificate: X509Certificate, issuer: X509Certifica
 
 function hasSigned(issuer: X509Certificate, certificate: X509Certificate): boolean {
   try {
-    return certificate.verify(issuer.publicKey)
+    const { publicKey } = issuer
+    return isQuickToVerify(publicKey) && certificate.verify(publicKey)
   } catch {
     return false
   }

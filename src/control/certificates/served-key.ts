@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 
+import { hasUsualExponent } from './key-cost.ts'
 import { UploadError } from './upload-error.ts'
 
 const signAsync = promisify(sign)
@@ -31,6 +32,13 @@ export function servedAlgorithmOf(key: KeyObject): KeyAlgorithm {
   }
   if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) {
     return refuse(`RSA must have ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits: received ${bits}`)
+  }
+  // OpenSSL checks each signature that it makes: a long exponent would slow down every handshake.
+  if (!hasUsualExponent(key)) {
+    const length = details.publicExponent?.toString(2).length
+    return refuse(
+      `RSA must have the exponent 65537 or a smaller one: received one of ${length} bits`,
+    )
   }
   return 'rsa'
 }

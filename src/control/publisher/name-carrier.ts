@@ -23,15 +23,16 @@ export interface NameCarrierOptions {
 
 /** What edges are to have of a name. */
 type Wanted =
-  | { kind: 'record'; record: CustomHostname }
+  /** `isFinal`: whatever is held. */
+  | { kind: 'record'; record: CustomHostname; isFinal: boolean }
   /** The wildcard above serves the name, although it has a record. */
   | { kind: 'above'; record: CustomHostname }
   | { kind: 'hold' }
   | { kind: 'nothing' }
 
 /**
- * The store is looked at again after each writing but that of a proved record, which serials protect:
- * whoever else put or removed a hold meanwhile, in this process or another, may have written first.
+ * Where a hold decides, the store is looked at again after each writing: whoever else put or removed one
+ * meanwhile, in this process or another, may have written first. Among records serials decide.
  */
 export function createNameCarrier({ store, directory }: NameCarrierOptions): CarryName {
   const write = async (hostname: Hostname, wanted: Wanted): Promise<ChangeId> => {
@@ -54,7 +55,7 @@ export function createNameCarrier({ store, directory }: NameCarrierOptions): Car
       const wanted = await decide(hostname, store)
       if (isSame(wanted, written)) return change
       change = await write(hostname, wanted)
-      if (wanted.kind === 'record' && isProved(wanted.record)) return change
+      if (wanted.kind === 'record' && wanted.isFinal) return change
       written = wanted
     }
   }
@@ -68,15 +69,12 @@ async function decide(hostname: Hostname, store: NameCarrierOptions['store']): P
   const record = servingOf(await store.hostnames.listByName(hostname))
   if (!record) return { kind: (await store.holds.find(hostname)) ? 'hold' : 'nothing' }
   const parent = parentOf(hostname)
-  if (isProved(record) || parent === undefined) return { kind: 'record', record }
-  const above = await store.hostnames.listByName(parent)
-  const isServedFromAbove =
-    above.some(isServableWildcard) && !(await store.holds.findCovering(hostname))
-  return { kind: isServedFromAbove ? 'above' : 'record', record }
-}
-
-function isProved({ ownership }: CustomHostname): boolean {
-  return ownership.state === 'verified'
+  const isProved = record.ownership.state === 'verified'
+  const above = isProved || !parent ? [] : await store.hostnames.listByName(parent)
+  if (!above.some(isServableWildcard)) return { kind: 'record', record, isFinal: true }
+  return (await store.holds.findCovering(hostname))
+    ? { kind: 'record', record, isFinal: false }
+    : { kind: 'above', record }
 }
 
 function isSame(one: Wanted, other: Wanted): boolean {

@@ -1,6 +1,5 @@
 import { DirectoryError, type DirectoryPublisher } from '#directory/directory.ts'
-import { OWNERSHIP_PATH, wantedAnswers, type CustomHostname } from '#domain/custom-hostname.ts'
-import type { WellKnownAnswer } from '#domain/binding.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { parentOf, type Hostname } from '#domain/hostname.ts'
 import { Alarm } from '#lib/alarm.ts'
 import { backoffMs } from '#lib/backoff.ts'
@@ -10,6 +9,7 @@ import type { Random } from '#lib/random.ts'
 import { SingleFlight } from '#lib/single-flight.ts'
 import { StoreError, type OutboxRow, type Store } from '#store/store.ts'
 
+import { createAnswerCarrier, type AnswerCarrier } from './answer-carrier.ts'
 import { createNameCarrier, type CarryName } from './name-carrier.ts'
 import { HOLD_ID } from './render-binding.ts'
 
@@ -29,7 +29,7 @@ export interface Publisher extends AsyncDisposable {
   publishNow(id: string): Promise<boolean>
   /** Puts what an edge must answer on port 80 for this record. */
   putAnswers(record: CustomHostname): Promise<void>
-  /** Removes those answers that were put for `before` and that `after` does not want any more. */
+  /** Removes those answers that were put for `before` and that nobody wants any more. */
   removeAnswers(before: CustomHostname, after?: CustomHostname): Promise<void>
   /**
    * Gives the edges what they are to have of the name now: a hold of it was put or removed.
@@ -58,8 +58,6 @@ export interface PublisherOptions {
 
 const BATCH = 100
 const EPOCH_CHECK_MS = 5_000
-/** An ownership answer stays as long as the hostname may be pending (spec section 2.4: 7 days). */
-const OWNERSHIP_ANSWER_MS = 14 * 24 * 3_600_000
 
 export function startPublisher(options: PublisherOptions): Publisher {
   return new OutboxPublisher(options)
@@ -78,11 +76,13 @@ class OutboxPublisher implements Publisher {
   readonly #belowDue = new Set<string>()
   readonly #fillings = new SingleFlight<string, void>()
   readonly #carry: CarryName
+  readonly #answers: AnswerCarrier
   #failures = 0
 
   constructor(options: PublisherOptions) {
     this.#options = options
     this.#carry = createNameCarrier(options)
+    this.#answers = createAnswerCarrier(options)
     this.#alarm = new Alarm(options.clock)
     this.#running = this.#run()
   }
@@ -118,17 +118,12 @@ class OutboxPublisher implements Publisher {
     if (change !== undefined) await store.outbox.noteChange(change)
   }
 
-  async putAnswers(record: CustomHostname): Promise<void> {
-    const { directory } = this.#options
-    for (const answer of this.#answersOf(record)) await directory.putAnswer(answer)
+  putAnswers(record: CustomHostname): Promise<void> {
+    return this.#answers.put(record)
   }
 
-  async removeAnswers(before: CustomHostname, after?: CustomHostname): Promise<void> {
-    const { directory } = this.#options
-    const kept = new Set(after && this.#answersOf(after).map(({ path }) => path))
-    for (const { hostname, path } of this.#answersOf(before)) {
-      if (!kept.has(path)) await directory.removeAnswer(hostname, path)
-    }
+  removeAnswers(before: CustomHostname, after?: CustomHostname): Promise<void> {
+    return this.#answers.remove(before, after)
   }
 
   async republish(): Promise<number> {
@@ -240,14 +235,6 @@ class OutboxPublisher implements Publisher {
       this.#setAside.set(row.hostnameId, row.serial)
       this.#options.log.error({ err: error, ...row }, 'cannot publish this hostname')
     }
-  }
-
-  #answersOf(record: CustomHostname): WellKnownAnswer[] {
-    const { hostname, id, ownership, ownershipToken: body } = record
-    const answers = wantedAnswers(record).map((answer) => ({ hostname, ...answer }))
-    if (ownership.state !== 'pending') return answers
-    const expiresAt = this.#options.clock.now() + OWNERSHIP_ANSWER_MS
-    return [...answers, { hostname, path: `${OWNERSHIP_PATH}${id}`, body, expiresAt }]
   }
 
   #publishOnce(row: OutboxRow): Promise<void> {

@@ -2,6 +2,7 @@ import type Cloudflare from 'cloudflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { createSealer } from '#lib/sealing.ts'
+import { CrowdedError } from '#lib/turns.ts'
 import { startApi, ZONE_ID, type ApiServer } from '#test/api-server.ts'
 import { openOwnCa, type OwnCa } from '#test/own-certificates.ts'
 import { openssl } from '#test/openssl-command.ts'
@@ -237,5 +238,16 @@ describe('a certificate for a custom CSR', () => {
     const body = { custom_certificate, custom_csr_id: csr.id }
     const { status, json } = await api.fetch(path, { method: 'PUT', body })
     expect([status, json.result.ssl.custom_csr_id]).toEqual([202, csr.id])
+  })
+})
+
+it('are refused while too many keys are being made', async () => {
+  const make = (): Promise<never> => Promise.reject(new CrowdedError('too many'))
+  await using crowded = await startApi({ deps: { csrMaker: { make } } })
+  const answer = await crowded.fetch(IN_ZONE, { method: 'POST', body: anInput() })
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '10'])
+  expect(answer.json.errors[0]).toMatchObject({
+    code: 10429,
+    message: 'Too many requests: too many keys are being made at the moment.',
   })
 })

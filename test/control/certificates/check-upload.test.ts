@@ -19,6 +19,7 @@ import {
 const NAME = 'app.customer.com'
 const NOW = Date.now()
 const DAY = 86_400_000
+const LONG_EXPONENT = [...RSA_2048, '-pkeyopt', 'rsa_keygen_pubexp:4294967311']
 
 let pki: OpensslPki
 let root: Issued
@@ -93,6 +94,7 @@ describe('an upload', () => {
     ['P-521', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-521'], /curve.*secp521r1/],
     ['secp256k1', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:secp256k1'], /secp256k1/],
     ['RSA of 1024 bits', ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024'], /2048 to 4096/],
+    ['RSA with a long exponent', LONG_EXPONENT, /exponent 65537 or a smaller one.*33 bits/],
     ['RSA-PSS', ['-algorithm', 'RSA-PSS', '-pkeyopt', 'rsa_keygen_bits:2048'], /rsa-pss/],
   ])('may not have a key of %s', async (_what, key, message) => {
     const problem = await problemOf(check([await leafFor({ key }), intermediate]))
@@ -233,6 +235,7 @@ describe('the chain of an upload', () => {
     ['is not valid yet', { from: 1 }],
     ['excludes the name', { extensions: [...CA, 'nameConstraints=excluded;DNS:customer.com'] }],
     ['permits others', { extensions: [...CA, 'nameConstraints=permitted;DNS:other.com'] }],
+    ['has a key whose signatures take long to check', { key: LONG_EXPONENT }],
   ])('does not go through an intermediate that %s', async (_what, options) => {
     const bad = await pki.issue({ commonName: 'Bad', issuer: root, ...options })
     const leaf = await leafFor({ issuer: bad })

@@ -145,27 +145,68 @@ describe('the publisher', () => {
   it('puts the answer to a tls-alpn-01 challenge, keeps it while it is wanted, and removes it', async () => {
     const record = await create()
     await expect.poll(() => serialOf(record)).toBe(record.deployment.serial)
-    const proving = (token: string): CustomHostname => {
-      const keyAuthorization = `${token}.thumbprint`
-      const { challenges, ...order } = anOrder({ expiresAt: clock.now() + 60_000 })
-      const own = challenges.map((one) => ({
-        ...one,
-        type: 'tls-alpn-01' as const,
-        keyAuthorization,
-      }))
-      const times = { since: 0, nextAt: 0, failures: 0 }
-      const open = { ...order, challenges: own }
-      return withIssuance(record, 'ecdsa', { state: 'validating', order: open, ...times })
-    }
     const shown = async (): Promise<string | undefined> =>
       (await edge.findAnswer(record.hostname, TLS_ALPN_PATH, clock.now()))?.body
-    await publisher.putAnswers(proving('one'))
+    await publisher.putAnswers(proving(record, 'one'))
     expect(await shown()).toBe('one.thumbprint')
-    await publisher.putAnswers(proving('two'))
-    await publisher.removeAnswers(proving('one'), proving('two'))
+    await publisher.putAnswers(proving(record, 'two'))
+    await publisher.removeAnswers(proving(record, 'one'), proving(record, 'two'))
     expect(await shown()).toBe('two.thumbprint')
-    await publisher.removeAnswers(proving('two'), record)
+    await publisher.removeAnswers(proving(record, 'two'), record)
     expect(await shown()).toBeUndefined()
+  })
+
+  describe('two records of one name', () => {
+    const OTHER = aZone({ id: 'f'.repeat(32), name: 'other.com' })
+    const shown = async (path: string, { hostname }: CustomHostname): Promise<string | undefined> =>
+      (await edge.findAnswer(hostname, path, clock.now()))?.body
+
+    async function createTwo(): Promise<[CustomHostname, CustomHostname]> {
+      await store.zones.create(OTHER)
+      const mine = await create()
+      const { hostname } = mine
+      const theirs = await create({ hostname, zoneId: OTHER.id })
+      await expect.poll(() => store.outbox.list(10)).toEqual([])
+      return [mine, theirs]
+    }
+    async function save(record: CustomHostname): Promise<void> {
+      await store.hostnames.update(record.id, () => ({ record }))
+    }
+
+    it('leave each other the tls-alpn-01 answer when one is done', async () => {
+      const [mine, theirs] = await createTwo()
+      await save(proving(mine, 'mine', { state: 'ordered' }))
+      await publisher.putAnswers(proving(mine, 'mine', { state: 'ordered' }))
+      await publisher.putAnswers(proving(theirs, 'theirs', { state: 'ordered' }))
+      expect(await shown(TLS_ALPN_PATH, mine)).toBe('theirs.thumbprint')
+      await publisher.removeAnswers(proving(theirs, 'theirs', { state: 'ordered' }), theirs)
+      expect(await shown(TLS_ALPN_PATH, mine)).toBe('mine.thumbprint')
+      await save(mine)
+      await publisher.removeAnswers(proving(mine, 'mine', { state: 'ordered' }), mine)
+      expect(await shown(TLS_ALPN_PATH, mine)).toBeUndefined()
+    })
+
+    it('do not take it from a validation that is under way', async () => {
+      const [mine, theirs] = await createTwo()
+      await save(proving(mine, 'mine'))
+      await publisher.putAnswers(proving(mine, 'mine'))
+      await publisher.putAnswers(proving(theirs, 'theirs', { state: 'ordered' }))
+      expect(await shown(TLS_ALPN_PATH, mine)).toBe('mine.thumbprint')
+      await publisher.removeAnswers(proving(theirs, 'theirs', { state: 'ordered' }), theirs)
+      expect(await shown(TLS_ALPN_PATH, mine)).toBe('mine.thumbprint')
+    })
+
+    it('leave each other the http-01 answer where a CA gave both the same challenge', async () => {
+      const [mine, theirs] = await createTwo()
+      const same = (record: CustomHostname): CustomHostname =>
+        proving(record, 'same', { state: 'ordered', type: 'http-01' })
+      const path = '/.well-known/acme-challenge/token'
+      await save(same(mine))
+      await publisher.putAnswers(same(mine))
+      await publisher.putAnswers(same(theirs))
+      await publisher.removeAnswers(same(theirs), theirs)
+      expect(await shown(path, mine)).toBe('same.thumbprint')
+    })
   })
 
   it('sweeps names that the store does not know any more', async () => {
@@ -183,6 +224,26 @@ describe('the publisher', () => {
     expect(await store.outbox.list(10)).toHaveLength(1)
   })
 })
+
+interface ProvingOptions {
+  state?: 'ordered' | 'validating'
+  type?: 'tls-alpn-01' | 'http-01'
+}
+
+/** With an order that is proved by one kind of challenge. */
+function proving(
+  record: CustomHostname,
+  token: string,
+  { state = 'validating', type = 'tls-alpn-01' }: ProvingOptions = {},
+): CustomHostname {
+  const keyAuthorization = `${token}.thumbprint`
+  const { challenges, ...order } = anOrder({ expiresAt: clock.now() + 60_000 })
+  const own = challenges.map((one) => ({ ...one, type, keyAuthorization }))
+  const open = { ...order, challenges: own }
+  const common = { order: open, since: 0, nextAt: 0, failures: 0 }
+  const issuance = state === 'ordered' ? { state, ...common, attempts: 0 } : { state, ...common }
+  return withIssuance(record, 'ecdsa', issuance)
+}
 
 /** The real directory behind a cable that can be pulled. */
 function breakable(
