@@ -22,11 +22,11 @@ import type { Page, PageOf } from '../page.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
 import { coveredRows } from './covered-rows.ts'
 import {
-  fromRow,
   RECORD_COLUMNS,
   reverseLabels,
   toRow,
-  type CustomHostnameRow,
+  type ReadRecord,
+  type RecordRow,
 } from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countAllHostnames, countHostnames, listHostnameRows } from './hostname-list.ts'
@@ -39,26 +39,27 @@ import { addEvents } from './timeline-store.ts'
 const DEFAULT_BATCH = 500
 const MAX_BATCH = 10_000
 
-type RecordRow = Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>
-
 export interface HostnameStoreOptions {
+  readRecord: ReadRecord
   clock: Clock
   log: Logger
 }
 
 export class SqlHostnameStore implements HostnameStore {
   readonly #database: SqlDatabase
+  readonly #readRecord: ReadRecord
   readonly #clock: Clock
   readonly #log: Logger
 
-  constructor(database: SqlDatabase, { clock, log }: HostnameStoreOptions) {
+  constructor(database: SqlDatabase, { readRecord, clock, log }: HostnameStoreOptions) {
     this.#database = database
+    this.#readRecord = readRecord
     this.#clock = clock
     this.#log = log
   }
 
   find(id: string): Promise<CustomHostname | undefined> {
-    return this.#database.read((db) => findRecord(db, id))
+    return this.#database.read((db) => this.#find(db, id))
   }
 
   async listByName(hostname: Hostname): Promise<CustomHostname[]> {
@@ -69,7 +70,7 @@ export class SqlHostnameStore implements HostnameStore {
         .orderBy('id')
         .execute(),
     )
-    return rows.map(fromRow)
+    return rows.map(this.#readRecord)
   }
 
   async list(zoneId: string, filter: HostnameFilter, page: Page): Promise<PageOf<CustomHostname>> {
@@ -141,7 +142,7 @@ export class SqlHostnameStore implements HostnameStore {
     { by = SYSTEM }: WriteOptions = {},
   ): Promise<CustomHostname | undefined> {
     return this.#database.transact(async (db) => {
-      const before = await findRecord(db, id)
+      const before = await this.#find(db, id)
       const update = before && change(before)
       if (!update) return before
       await writeUpdate(db, before, update)
@@ -189,7 +190,7 @@ export class SqlHostnameStore implements HostnameStore {
 
   async claim(id: string, now: number, leaseMs: number): Promise<CustomHostname | undefined> {
     const row = await this.#database.transact((db) => claimRow(db, { id, now, leaseMs }))
-    return row && fromRow(row)
+    return row && this.#readRecord(row)
   }
 
   async release(id: string): Promise<void> {
@@ -215,6 +216,11 @@ export class SqlHostnameStore implements HostnameStore {
     return this.#readable(rows)
   }
 
+  async #find(db: Kysely<Schema>, id: string): Promise<CustomHostname | undefined> {
+    const row = await selectRecords(db).where('id', '=', id).executeTakeFirst()
+    return row && this.#readRecord(row)
+  }
+
   #readAfter(after: string, limit: number): Promise<RecordRow[]> {
     return this.#database.read((db) =>
       selectRecords(db).where('id', '>', after).orderBy('id').limit(limit).execute(),
@@ -225,7 +231,7 @@ export class SqlHostnameStore implements HostnameStore {
   #readable(rows: readonly RecordRow[]): CustomHostname[] {
     return rows.flatMap((row) => {
       try {
-        return [fromRow(row)]
+        return [this.#readRecord(row)]
       } catch (error) {
         this.#log.error({ err: error, hostnameId: row.id }, 'custom hostname skipped: unreadable')
         return []
@@ -250,11 +256,6 @@ export function selectNameBelow(
     .where('reversed_name', '>=', `${name}.`)
     .where('reversed_name', '<', `${name}/`)
     .limit(1)
-}
-
-async function findRecord(db: Kysely<Schema>, id: string): Promise<CustomHostname | undefined> {
-  const row = await selectRecords(db).where('id', '=', id).executeTakeFirst()
-  return row && fromRow(row)
 }
 
 /** Counts the new record in its zone, which also tells whether there is such a zone. */

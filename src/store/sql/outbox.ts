@@ -8,7 +8,7 @@ import { SYSTEM } from '#domain/timeline.ts'
 import type { Clock } from '#lib/clock.ts'
 
 import type { Outbox, OutboxRow } from '../store.ts'
-import { fromRow, RECORD_COLUMNS, toRow } from './custom-hostname-row.ts'
+import { RECORD_COLUMNS, toRow, type ReadRecord } from './custom-hostname-row.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
@@ -20,10 +20,15 @@ const BATCH = 5_000
 
 export class SqlOutbox implements Outbox {
   readonly #database: SqlDatabase
+  readonly #readRecord: ReadRecord
   readonly #clock: Clock
 
-  constructor(database: SqlDatabase, { clock }: { clock: Clock }) {
+  constructor(
+    database: SqlDatabase,
+    { readRecord, clock }: { readRecord: ReadRecord; clock: Clock },
+  ) {
     this.#database = database
+    this.#readRecord = readRecord
     this.#clock = clock
   }
 
@@ -54,7 +59,7 @@ export class SqlOutbox implements Outbox {
         .executeTakeFirst()
       await noteChange(db, changeId)
       if (!row) return
-      const before = fromRow(row)
+      const before = this.#readRecord(row)
       const record = withPublished(before, { serial, changeId })
       const columns = toRow(record)
       await db.updateTable('custom_hostnames').set(columns).where('id', '=', hostnameId).execute()
