@@ -26,10 +26,12 @@ import {
   reverseLabels,
   toRow,
   type ReadRecord,
+  type CustomHostnameRow,
   type RecordRow,
 } from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countAllHostnames, countHostnames, listHostnameRows } from './hostname-list.ts'
+import { selectWhole, writeChanges } from './hostname-rows.ts'
 import { enqueue } from './outbox.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
@@ -142,10 +144,11 @@ export class SqlHostnameStore implements HostnameStore {
     { by = SYSTEM }: WriteOptions = {},
   ): Promise<CustomHostname | undefined> {
     return this.#database.transact(async (db) => {
-      const before = await this.#find(db, id)
+      const row = await selectWhole(db, id)
+      const before = row && this.#readRecord(row)
       const update = before && change(before)
-      if (!update) return before
-      await writeUpdate(db, before, update)
+      if (!row || !update) return before
+      await writeUpdate(db, { row, before, update })
       await addEvents(db, timelineOf(before, update.record, { now: this.#clock.now(), by }))
       return update.record
     })
@@ -269,19 +272,20 @@ async function countIn(db: Kysely<Schema>, { hostname, zoneId }: CustomHostname)
   throw new StoreError('no-such-zone', `Cannot create ${hostname}: there is no zone ${zoneId}`)
 }
 
-async function writeUpdate(
-  db: Kysely<Schema>,
-  before: CustomHostname,
-  { record, addCertificates: added = [], removeCertificates: removed = [] }: HostnameUpdate,
-): Promise<void> {
+interface Written {
+  row: CustomHostnameRow
+  before: CustomHostname
+  update: HostnameUpdate
+}
+
+async function writeUpdate(db: Kysely<Schema>, { row, before, update }: Written): Promise<void> {
+  const { record, addCertificates: added = [], removeCertificates: removed = [] } = update
   const { id, zoneId } = before
   if (record.id !== id || record.zoneId !== zoneId) {
     throw new TypeError(`Cannot change the id or the zone of the custom hostname ${id}`)
   }
   checkOwner(id, added)
-  await withDuplicateNamed(record, () =>
-    db.updateTable('custom_hostnames').set(toRow(record)).where('id', '=', id).execute(),
-  )
+  await withDuplicateNamed(record, () => writeChanges(db, row, record))
   await addCertificates(db, added)
   await removeCertificates(db, { hostnameId: id, ids: removed })
   const { serial } = record.deployment

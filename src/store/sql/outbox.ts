@@ -8,7 +8,8 @@ import { SYSTEM } from '#domain/timeline.ts'
 import type { Clock } from '#lib/clock.ts'
 
 import type { Outbox, OutboxRow } from '../store.ts'
-import { RECORD_COLUMNS, toRow, type ReadRecord } from './custom-hostname-row.ts'
+import type { ReadRecord } from './custom-hostname-row.ts'
+import { selectWhole, writeChanges } from './hostname-rows.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
@@ -52,17 +53,12 @@ export class SqlOutbox implements Outbox {
         .where('hostname_id', '=', hostnameId)
         .where('serial', '<=', serial)
         .execute()
-      const row = await db
-        .selectFrom('custom_hostnames')
-        .select(RECORD_COLUMNS)
-        .where('id', '=', hostnameId)
-        .executeTakeFirst()
+      const row = await selectWhole(db, hostnameId)
       await noteChange(db, changeId)
       if (!row) return
       const before = this.#readRecord(row)
       const record = withPublished(before, { serial, changeId })
-      const columns = toRow(record)
-      await db.updateTable('custom_hostnames').set(columns).where('id', '=', hostnameId).execute()
+      await writeChanges(db, row, record)
       await addEvents(db, timelineOf(before, record, { now: this.#clock.now(), by: SYSTEM }))
     })
   }
