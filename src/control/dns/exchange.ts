@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, type SocketOptions } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
 
 import type { Clock } from '#lib/clock.ts'
@@ -115,8 +115,18 @@ function reasonOf(error: Error): NoReply {
   return code === undefined || code === 'ECONNRESET' ? 'malformed' : 'unreachable'
 }
 
+/** Addresses are never names: looking one up costs as much as the question. */
+const UDP_4: SocketOptions = {
+  type: 'udp4',
+  lookup: (address, _options, callback) => callback(null, address, 4),
+}
+const UDP_6: SocketOptions = {
+  type: 'udp6',
+  lookup: (address, _options, callback) => callback(null, address, 6),
+}
+
 function overUdp({ server, message, onMessage, onError }: Wire): { close(): void } {
-  const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4')
+  const socket = createSocket(isIPv6(server.address) ? UDP_6 : UDP_4)
   let isOpen = true
   socket.on('message', onMessage)
   socket.on('error', onError)

@@ -1,13 +1,20 @@
 import type { Selectable } from 'kysely'
+import { LRUCache } from 'lru-cache'
 
 import { expiryWarningAt } from '#domain/certificate.ts'
 import { dueAt, isLookedAtAgain, type CustomHostname } from '#domain/custom-hostname.ts'
 import { earliestWriteOf } from '#domain/misdated.ts'
-import { parseHostname } from '#domain/hostname.ts'
+import { parseHostname, type Hostname } from '#domain/hostname.ts'
 import { hostnameStatus, removalOverdueAt, sslStatus, type SslStatus } from '#domain/status.ts'
+import { deepFreeze } from '#lib/deep-freeze.ts'
 
 import { StoreError } from '../store.ts'
-import { DOCUMENT_VERSION, parseDocument, renderDocument } from './custom-hostname-document.ts'
+import {
+  DOCUMENT_VERSION,
+  parseDocument,
+  renderDocument,
+  type CustomHostnameDocument,
+} from './custom-hostname-document.ts'
 import type { CustomHostnameTable, HostnameIndexColumns } from './schema.ts'
 
 export type CustomHostnameRow = Omit<Selectable<CustomHostnameTable>, 'lease_until'>
@@ -30,6 +37,22 @@ export function toRow(record: CustomHostname): CustomHostnameRow {
   }
 }
 
+/**
+ * The columns of the row in the store that are to change for the record. Only these are written: a column
+ * that is set has all its indexes written anew, even where it keeps its value, and there are ten.
+ *
+ * @returns undefined: none
+ */
+export function changesOf(
+  stored: CustomHostnameRow,
+  record: CustomHostname,
+): Partial<CustomHostnameRow> | undefined {
+  const wanted = toRow(record)
+  const known = new Map<string, unknown>(Object.entries(stored))
+  const changed = Object.entries(wanted).filter(([column, value]) => known.get(column) !== value)
+  return changed.length === 0 ? undefined : Object.fromEntries(changed)
+}
+
 /** The columns that a record is read from. */
 export const RECORD_COLUMNS = [
   'id',
@@ -44,17 +67,62 @@ export const RECORD_COLUMNS = [
   'document_version',
 ] as const satisfies readonly (keyof CustomHostnameRow)[]
 
+export type RecordRow = Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>
+
 /** @throws {StoreError} `corrupt` */
-export function fromRow(
-  row: Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>,
-): CustomHostname {
+export type ReadRecord = (row: RecordRow) => CustomHostname
+
+/** What is parsed of a row. */
+interface Parsed {
+  hostname: Hostname
+  document: CustomHostnameDocument
+}
+
+/** Records whose parsed rows are kept; a document has a few KiB. */
+const MAX_KEPT = 1_000
+
+/**
+ * Reads records, and parses no text again that is as it was when it was last read: a hostname is read
+ * a hundred times for fifteen versions of it. Only the text that the row has now counts, whoever wrote
+ * it. What was parsed is frozen, because several records may be made of it.
+ */
+export function createRecordReader({ maxKept = MAX_KEPT } = {}): ReadRecord {
+  const kept = new LRUCache<string, { row: RecordRow; parsed: Parsed }>({ max: maxKept })
+  return (row) => {
+    const known = kept.get(row.id)
+    if (known && isSameText(known.row, row)) return fromRow(row, () => known.parsed)
+    return fromRow(row, () => {
+      const parsed = deepFreeze(parseRow(row))
+      kept.set(row.id, { row, parsed })
+      return parsed
+    })
+  }
+}
+
+function isSameText(one: RecordRow, other: RecordRow): boolean {
+  return (
+    one.document === other.document &&
+    one.document_version === other.document_version &&
+    one.hostname === other.hostname
+  )
+}
+
+function parseRow(row: RecordRow): Parsed {
+  return {
+    hostname: parseHostname(row.hostname, { allowReservedTlds: true }),
+    document: parseDocument(row.document, row.document_version),
+  }
+}
+
+function fromRow(row: RecordRow, parse: () => Parsed): CustomHostname {
   try {
+    const { hostname, document } = parse()
     return {
       id: row.id,
       zoneId: row.zone_id,
-      hostname: parseHostname(row.hostname, { allowReservedTlds: true }),
+      hostname,
       createdAt: row.created_at,
-      ...parseDocument(row.document, row.document_version),
+      ...document,
       deployment: {
         serial: row.serial,
         published: publishedOf(row),

@@ -1,12 +1,10 @@
 import { sql, type Expression, type ExpressionBuilder, type Kysely, type SqlBool } from 'kysely'
 
-import { RECORD_COLUMNS, type CustomHostnameRow } from './custom-hostname-row.ts'
+import { RECORD_COLUMNS, type RecordRow } from './custom-hostname-row.ts'
 import type { Schema } from './schema.ts'
 
 /** Other processes, of another version, may give others than we do. */
 const LONGEST_LEASE_MS = 3_600_000
-
-type RecordRow = Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>
 
 /** A lease is an instant in the row: it ends by itself when its holder dies. */
 export async function claimDueRows(

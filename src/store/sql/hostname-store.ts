@@ -22,15 +22,17 @@ import type { Page, PageOf } from '../page.ts'
 import { addCertificates, removeCertificates } from './certificate-store.ts'
 import { coveredRows } from './covered-rows.ts'
 import {
-  fromRow,
   RECORD_COLUMNS,
   reverseLabels,
   toRow,
+  type ReadRecord,
   type CustomHostnameRow,
+  type RecordRow,
 } from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countAllHostnames, countHostnames, listHostnameRows } from './hostname-list.ts'
 import { countMisdatedRows, misdatedRows } from './misdated-rows.ts'
+import { selectWhole, writeChanges } from './hostname-rows.ts'
 import { enqueue } from './outbox.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
@@ -40,26 +42,27 @@ import { addEvents } from './timeline-store.ts'
 const DEFAULT_BATCH = 500
 const MAX_BATCH = 10_000
 
-type RecordRow = Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>
-
 export interface HostnameStoreOptions {
+  readRecord: ReadRecord
   clock: Clock
   log: Logger
 }
 
 export class SqlHostnameStore implements HostnameStore {
   readonly #database: SqlDatabase
+  readonly #readRecord: ReadRecord
   readonly #clock: Clock
   readonly #log: Logger
 
-  constructor(database: SqlDatabase, { clock, log }: HostnameStoreOptions) {
+  constructor(database: SqlDatabase, { readRecord, clock, log }: HostnameStoreOptions) {
     this.#database = database
+    this.#readRecord = readRecord
     this.#clock = clock
     this.#log = log
   }
 
   find(id: string): Promise<CustomHostname | undefined> {
-    return this.#database.read((db) => findRecord(db, id))
+    return this.#database.read((db) => this.#find(db, id))
   }
 
   async listByName(hostname: Hostname): Promise<CustomHostname[]> {
@@ -70,7 +73,7 @@ export class SqlHostnameStore implements HostnameStore {
         .orderBy('id')
         .execute(),
     )
-    return rows.map(fromRow)
+    return rows.map(this.#readRecord)
   }
 
   async list(zoneId: string, filter: HostnameFilter, page: Page): Promise<PageOf<CustomHostname>> {
@@ -142,10 +145,11 @@ export class SqlHostnameStore implements HostnameStore {
     { by = SYSTEM }: WriteOptions = {},
   ): Promise<CustomHostname | undefined> {
     return this.#database.transact(async (db) => {
-      const before = await findRecord(db, id)
+      const row = await selectWhole(db, id)
+      const before = row && this.#readRecord(row)
       const update = before && change(before)
-      if (!update) return before
-      await writeUpdate(db, before, update)
+      if (!row || !update) return before
+      await writeUpdate(db, { row, before, update })
       await addEvents(db, timelineOf(before, update.record, { now: this.#clock.now(), by }))
       return update.record
     })
@@ -190,7 +194,7 @@ export class SqlHostnameStore implements HostnameStore {
 
   async claim(id: string, now: number, leaseMs: number): Promise<CustomHostname | undefined> {
     const row = await this.#database.transact((db) => claimRow(db, { id, now, leaseMs }))
-    return row && fromRow(row)
+    return row && this.#readRecord(row)
   }
 
   async extendLease(id: string, until: number): Promise<void> {
@@ -228,6 +232,11 @@ export class SqlHostnameStore implements HostnameStore {
     return this.#readable(rows)
   }
 
+  async #find(db: Kysely<Schema>, id: string): Promise<CustomHostname | undefined> {
+    const row = await selectRecords(db).where('id', '=', id).executeTakeFirst()
+    return row && this.#readRecord(row)
+  }
+
   #readAfter(after: string, limit: number): Promise<RecordRow[]> {
     return this.#database.read((db) =>
       selectRecords(db).where('id', '>', after).orderBy('id').limit(limit).execute(),
@@ -238,7 +247,7 @@ export class SqlHostnameStore implements HostnameStore {
   #readable(rows: readonly RecordRow[]): CustomHostname[] {
     return rows.flatMap((row) => {
       try {
-        return [fromRow(row)]
+        return [this.#readRecord(row)]
       } catch (error) {
         this.#log.error({ err: error, hostnameId: row.id }, 'custom hostname skipped: unreadable')
         return []
@@ -265,11 +274,6 @@ export function selectNameBelow(
     .limit(1)
 }
 
-async function findRecord(db: Kysely<Schema>, id: string): Promise<CustomHostname | undefined> {
-  const row = await selectRecords(db).where('id', '=', id).executeTakeFirst()
-  return row && fromRow(row)
-}
-
 /** Counts the new record in its zone, which also tells whether there is such a zone. */
 async function countIn(db: Kysely<Schema>, { hostname, zoneId }: CustomHostname): Promise<void> {
   const { numUpdatedRows } = await db
@@ -281,19 +285,20 @@ async function countIn(db: Kysely<Schema>, { hostname, zoneId }: CustomHostname)
   throw new StoreError('no-such-zone', `Cannot create ${hostname}: there is no zone ${zoneId}`)
 }
 
-async function writeUpdate(
-  db: Kysely<Schema>,
-  before: CustomHostname,
-  { record, addCertificates: added = [], removeCertificates: removed = [] }: HostnameUpdate,
-): Promise<void> {
+interface Written {
+  row: CustomHostnameRow
+  before: CustomHostname
+  update: HostnameUpdate
+}
+
+async function writeUpdate(db: Kysely<Schema>, { row, before, update }: Written): Promise<void> {
+  const { record, addCertificates: added = [], removeCertificates: removed = [] } = update
   const { id, zoneId } = before
   if (record.id !== id || record.zoneId !== zoneId) {
     throw new TypeError(`Cannot change the id or the zone of the custom hostname ${id}`)
   }
   checkOwner(id, added)
-  await withDuplicateNamed(record, () =>
-    db.updateTable('custom_hostnames').set(toRow(record)).where('id', '=', id).execute(),
-  )
+  await withDuplicateNamed(record, () => writeChanges(db, row, record))
   await addCertificates(db, added)
   await removeCertificates(db, { hostnameId: id, ids: removed })
   const { serial } = record.deployment

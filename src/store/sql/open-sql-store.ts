@@ -5,6 +5,7 @@ import type { Sealer } from '#lib/sealing.ts'
 import type { Store } from '../store.ts'
 import { SqlBudgetStore } from './budget-store.ts'
 import { SqlCertificateStore } from './certificate-store.ts'
+import { createRecordReader } from './custom-hostname-row.ts'
 import { SqlHoldStore } from './hold-store.ts'
 import { SqlCsrStore } from './csr-store.ts'
 import { SqlHostnameStore } from './hostname-store.ts'
@@ -77,9 +78,10 @@ class SqlStore implements Store {
   ) {
     this.#database = database
     this.zones = new SqlZoneStore(database)
-    this.hostnames = new SqlHostnameStore(database, { clock, log })
+    const readRecord = createRecordReader()
+    this.hostnames = new SqlHostnameStore(database, { readRecord, clock, log })
     this.certificates = new SqlCertificateStore(database)
-    this.outbox = new SqlOutbox(database, { clock })
+    this.outbox = new SqlOutbox(database, { readRecord, clock })
     this.budget = new SqlBudgetStore(database)
     this.outages = new SqlOutageStore(database)
     this.timeline = new SqlTimelineStore(database, { log })

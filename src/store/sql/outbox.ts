@@ -8,7 +8,8 @@ import { SYSTEM } from '#domain/timeline.ts'
 import type { Clock } from '#lib/clock.ts'
 
 import type { Outbox, OutboxRow } from '../store.ts'
-import { fromRow, RECORD_COLUMNS, toRow } from './custom-hostname-row.ts'
+import type { ReadRecord } from './custom-hostname-row.ts'
+import { selectWhole, writeChanges } from './hostname-rows.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
@@ -20,10 +21,15 @@ const BATCH = 5_000
 
 export class SqlOutbox implements Outbox {
   readonly #database: SqlDatabase
+  readonly #readRecord: ReadRecord
   readonly #clock: Clock
 
-  constructor(database: SqlDatabase, { clock }: { clock: Clock }) {
+  constructor(
+    database: SqlDatabase,
+    { readRecord, clock }: { readRecord: ReadRecord; clock: Clock },
+  ) {
     this.#database = database
+    this.#readRecord = readRecord
     this.#clock = clock
   }
 
@@ -47,17 +53,12 @@ export class SqlOutbox implements Outbox {
         .where('hostname_id', '=', hostnameId)
         .where('serial', '<=', serial)
         .execute()
-      const row = await db
-        .selectFrom('custom_hostnames')
-        .select(RECORD_COLUMNS)
-        .where('id', '=', hostnameId)
-        .executeTakeFirst()
+      const row = await selectWhole(db, hostnameId)
       await noteChange(db, changeId)
       if (!row) return
-      const before = fromRow(row)
+      const before = this.#readRecord(row)
       const record = withPublished(before, { serial, changeId })
-      const columns = toRow(record)
-      await db.updateTable('custom_hostnames').set(columns).where('id', '=', hostnameId).execute()
+      await writeChanges(db, row, record)
       await addEvents(db, timelineOf(before, record, { now: this.#clock.now(), by: SYSTEM }))
     })
   }
