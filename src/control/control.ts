@@ -35,6 +35,7 @@ import { startLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { createOutages } from './lifecycle/outages.ts'
 import { createRenewalPace } from './lifecycle/renewal-pace.ts'
+import { isServedElsewhere } from './lifecycle/rivals.ts'
 import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
 import { startRevocations } from './lifecycle/revocations.ts'
 import { openIssuers } from './open-issuers.ts'
@@ -150,21 +151,18 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
   const budget = createLedger({ store, clock, metrics, cas: names, limitsOf })
   const onRemoved = (record: CustomHostname, certificates: readonly Certificate[]): void => {
     lifecycle.wake()
-    void dropOrders(record, undefined, async (id) => certificates.find((one) => one.id === id))
+    void dropOrders(record, undefined)
     if (config.revokeOnRemoval) revocations.add(certificates)
   }
-  const dropOrders = async (
-    before: CustomHostname,
-    after: CustomHostname | undefined,
-    find = findCertificate,
-  ): Promise<void> => {
-    const given = giveBackDropped(before, after, { issuers, budget, findCertificate: find })
-    await given.catch((err: unknown) => log.warn({ err }, 'cannot give an order back'))
-  }
+  const dropOrders: Loops['dropOrders'] = (before, after) =>
+    giveBackDropped(before, after, budget).catch((err: unknown) =>
+      log.warn({ err }, 'cannot give an order back'),
+    )
   const { deployments, publisher } = startPublishing({ ...options, onRemoved }, started)
   const writing = {
     removeAnswers: (before: CustomHostname, after: CustomHostname) =>
       publisher.removeAnswers(before, after),
+    dropOrders,
     onFact: () => publisher.wake(),
   }
   const worker = createHostnameWorker({
@@ -176,6 +174,7 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     pace: createRenewalPace({ store, clock }),
     outages: createOutages(clock),
     findCertificate,
+    isServedElsewhere: (record) => isServedElsewhere(record, store),
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => {

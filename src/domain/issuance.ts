@@ -101,6 +101,8 @@ export type IssuanceEvent =
   | { type: 'order-expired' }
   /** The order is lost, whatever the reason; a new one at `retryAt`, elsewhere than at `avoid`. */
   | { type: 'failed'; problem: string; retryAt: number; avoid?: string }
+  /** Whose name it is was shown, or is open again: what waits, and has not failed, need not wait on. */
+  | { type: 'hastened' }
   /** The caller asks to try again now. */
   | { type: 'restart' }
 
@@ -152,6 +154,8 @@ export function advance(issuance: Issuance, event: IssuanceEvent, now: number): 
       return issuance.state === 'ordered' ? reorder(issuance, now) : issuance
     case 'failed':
       return fail(issuance, event, now)
+    case 'hastened':
+      return hasten(issuance, now)
     case 'restart':
       return restart(issuance, now)
     default:
@@ -291,6 +295,13 @@ function isTried(
   issuance: Issuance,
 ): issuance is StateOf<'scheduled' | 'ordered' | 'validating' | 'finalizing' | 'issued'> {
   return issuance.state === 'scheduled' || issuance.state === 'issued' || hasOpenOrder(issuance)
+}
+
+/** A moment later than any step that begins now, so that what such a step finds does not put it off. */
+function hasten(issuance: Issuance, now: number): Issuance {
+  const isTurnAwaited = issuance.state === 'scheduled' && issuance.failures === 0
+  if (!isTurnAwaited && issuance.state !== 'ordered') return issuance
+  return issuance.nextAt <= now + 1 ? issuance : { ...issuance, nextAt: now + 1 }
 }
 
 function restart(issuance: Issuance, now: number): Issuance {

@@ -63,6 +63,7 @@ const EVENTS: { [T in EventType]: Extract<IssuanceEvent, { type: T }> } = {
   'renewal-info': { type: 'renewal-info', renewAt: LATER, checkAt: LATER - 1, renewalInfo },
   'order-expired': { type: 'order-expired' },
   failed: { type: 'failed', problem: 'refused', retryAt: LATER },
+  hastened: { type: 'hastened' },
   restart: { type: 'restart' },
 }
 
@@ -81,6 +82,7 @@ const NOTHING: Row = {
   'renewal-info': SAME,
   'order-expired': SAME,
   failed: SAME,
+  hastened: SAME,
   restart: SAME,
 }
 const opened = (failures: number): Issuance => ({
@@ -202,6 +204,16 @@ describe('advance', () => {
     const issued = { state: 'issued', certificateId: 'new', ...renewal }
     expect(way(newIssuance(BEFORE))).toEqual(issued)
     expect(way(STATES.issued)).toEqual(issued)
+  })
+
+  it('hastens what waits for its turn or its customer, not what failed', () => {
+    const hasten = (issuance: Issuance): Issuance => advance(issuance, EVENTS.hastened, NOW)
+    const waiting = { ...newIssuance(NOW), nextAt: LATER }
+    expect(hasten(waiting)).toEqual({ ...waiting, nextAt: NOW + 1 })
+    const ordered = { ...STATES.ordered, nextAt: LATER }
+    expect(hasten(ordered)).toEqual({ ...ordered, nextAt: NOW + 1 })
+    const failing = { ...STATES.scheduled, nextAt: LATER }
+    expect(hasten(failing)).toBe(failing)
   })
 
   it('skips validation where the CA reuses an authorization', () => {

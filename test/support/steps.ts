@@ -54,6 +54,7 @@ export function stepsWith(
     random,
     putAnswers: async () => {},
     findCertificate: async () => undefined,
+    isServedElsewhere: async () => false,
     ...changes,
   }
   const record = aHostname()

@@ -42,6 +42,7 @@ export function isStillWanted(
 ): boolean {
   const issuance = chainOf(current, chain.keyAlgorithm)?.issuance
   return (
+    !current.removal &&
     issuance?.state === chain.issuance.state &&
     orderUrlOf(issuance) === orderUrlOf(chain.issuance) &&
     current.ssl?.packId === record.ssl?.packId &&
@@ -144,5 +145,16 @@ export function applyOwnership(
   const ownership = advanceOwnership(record.ownership, stamped, now)
   if (ownership === record.ownership) return undefined
   const isNews = ownership.state !== record.ownership.state
-  return { record: { ...(isNews ? next : record), ownership } }
+  const known = { ...(isNews ? next : record), ownership }
+  const isHastened = event.type === 'proved' || event.type === 'restart'
+  return { record: isHastened ? { ...known, chains: hasten(known.chains, now) } : known }
+}
+
+/** Who has no certificate for want of this proof gets on at once. */
+function hasten(chains: readonly ManagedChain[], now: number): ManagedChain[] {
+  return chains.map((chain) =>
+    chain.certificate
+      ? chain
+      : { ...chain, issuance: advance(chain.issuance, { type: 'hastened' }, now) },
+  )
 }

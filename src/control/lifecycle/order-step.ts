@@ -1,15 +1,15 @@
 import { expiryWarningAt, type Chain } from '#domain/certificate.ts'
 import type { Issuance } from '#domain/issuance.ts'
-import { CHALLENGE_TYPES, type Order } from '#domain/order.ts'
+import { CHALLENGE_TYPES, type Exemption, type Order } from '#domain/order.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
-import type { Exemption } from '../ca/budget.ts'
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { PermissionFinding } from './inspector.ts'
 import { findPermission } from './permission.ts'
 import { wantsHurry } from './renewal-pace.ts'
 import { orderDelayMs, outageDelayMs, waitSentence } from './retry-delays.ts'
+import { awaitProof, isReady, waitsForProof } from './rival-orders.ts'
 import {
   event,
   namesOf,
@@ -45,6 +45,7 @@ const BUSY_MS = 30_000
 export async function openOrder(step: Step, deps: StepDependencies): Promise<StepOutcome> {
   const wait = waitForOthers(step, deps)
   if (wait) return event({ type: 'deferred', ...wait })
+  if (await waitsForProof(step, deps)) return awaitProof(step, deps)
   const refusals: Refusal[] = []
   for (const issuer of listCandidates(step, deps)) {
     const answer = await askOne(issuer, step, deps)
@@ -108,23 +109,18 @@ async function askOne(
   step: Step,
   deps: StepDependencies,
 ): Promise<Order | Refusal> {
-  const { record } = step
   try {
     const permission = await findPermissionSoon(issuer, step, deps)
     if (!permission.isPermitted && permission.reason === 'caa') {
       return refusalByCaa(permission.problem, step, deps)
     }
-    const names = namesOf(record)
+    const replaces = await findReplaced(issuer, step, deps)
     const exemption = await exemptionOf(issuer, step, deps)
-    const spent = { ca: issuer.name, names, exemption }
-    const { hostname } = record
-    const grant = await deps.budget.take({ ...spent, hostname, priority: priorityOf(step) })
-    if (!grant.granted) {
-      return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt }
-    }
-    return await order(issuer, step, deps).catch(async (error: unknown) => {
-      await deps.budget.giveBack(spent)
-      throw error
+    if (!replaces) return await orderAs(exemption, { issuer, step, deps })
+    return await orderAs('ari', { issuer, step, deps, replaces }).catch((error: unknown) => {
+      // An order that replaces nothing counts for more: that is taken first.
+      if (!isUnbelieved(error)) throw error
+      return orderAs(exemption, { issuer, step, deps })
     })
   } catch (error) {
     if (error instanceof IssuerError) return refusalOf(error, { issuer, step, deps })
@@ -132,20 +128,41 @@ async function askOne(
   }
 }
 
-async function order(issuer: Issuer, step: Step, deps: StepDependencies): Promise<Order> {
+function isUnbelieved(error: unknown): boolean {
+  return error instanceof IssuerError && error.kind === 'not-replaceable'
+}
+
+interface Asking {
+  issuer: Issuer
+  step: Step
+  deps: StepDependencies
+  replaces?: Chain
+}
+
+/** Takes what the order counts for before the CA is asked, and writes down what that was. */
+async function orderAs(
+  exemption: Exemption,
+  { issuer, step, deps, replaces }: Asking,
+): Promise<Order | Refusal> {
   const { record, chain, signal } = step
-  const replaces = await findReplaced(issuer, step, deps)
-  const opened = await issuer.openOrder(
-    {
-      hostname: record.hostname,
-      wildcard: record.ssl?.wildcard ?? false,
-      keyAlgorithm: chain.keyAlgorithm,
-      ...(replaces && { replaces }),
-    },
-    signal,
-  )
-  deps.outages.clear(issuer.name)
-  return opened
+  const { hostname, zoneId } = record
+  const spent = { ca: issuer.name, names: namesOf(record), exemption }
+  const asking = { hostname, zoneId, isReady: isReady(record), priority: priorityOf(step) }
+  const takenAt = deps.clock.now()
+  const grant = await deps.budget.take({ ...spent, ...asking })
+  if (!grant.granted) return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt }
+  const wildcard = record.ssl?.wildcard ?? false
+  const { keyAlgorithm } = chain
+  const request = { hostname, wildcard, keyAlgorithm, ...(replaces && { replaces }) }
+  try {
+    const order = await issuer.openOrder(request, signal)
+    deps.outages.clear(issuer.name)
+    return { ...order, taken: { exemption, at: takenAt } }
+  } catch (error) {
+    // No record has it, so nobody else gives it back.
+    await deps.budget.giveBack({ ...spent, takenAt })
+    throw error
+  }
 }
 
 /** As far as it is known soon: what the name's DNS does not say now, it is asked before validation. */
@@ -177,17 +194,16 @@ async function findReplaced(
   return certificate?.ca === issuer.name ? certificate.chain : undefined
 }
 
-/** What an order at this CA counts for: one for names that have a certificate already is a renewal. */
-export async function exemptionOf(
-  issuer: Issuer,
-  step: Pick<Step, 'record' | 'chain'>,
-  deps: Pick<StepDependencies, 'findCertificate'>,
-): Promise<Exemption> {
-  if (await findReplaced(issuer, step, deps)) return 'ari'
-  const names = namesOf(step.record)
-  for (const { certificate } of step.record.chains) {
-    const found = certificate && (await deps.findCertificate(certificate.id))
-    if (found?.ca !== undefined && isSameSet(found.hosts, names)) return 'renewal'
+/** What an order counts for: one for names that this CA has certified already is a renewal. */
+async function exemptionOf(
+  { name }: Issuer,
+  { record }: Pick<Step, 'record'>,
+  { findCertificate }: Pick<StepDependencies, 'findCertificate'>,
+): Promise<Exclude<Exemption, 'ari'>> {
+  const names = namesOf(record)
+  for (const { certificate } of record.chains) {
+    const found = certificate && (await findCertificate(certificate.id))
+    if (found?.ca === name && isSameSet(found.hosts, names)) return 'renewal'
   }
   return 'none'
 }
@@ -212,8 +228,8 @@ async function refusalOf(
   if (error.kind === 'rate-limited') {
     const { hostname } = step.record
     const names = namesOf(step.record)
-    await budget.noteLimited({ ca: issuer.name, hostname, names, retryAfterMs, problem })
-    const retryAt = clock.now() + (retryAfterMs ?? orderDelayMs(failures, random))
+    const limited = { ca: issuer.name, hostname, names, retryAfterMs, problem }
+    const retryAt = await budget.noteLimited(limited)
     return { kind: 'limited', problem: waitSentence(problem, retryAt), retryAt }
   }
   if (error.kind === 'busy') {

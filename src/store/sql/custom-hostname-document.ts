@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { KEY_ALGORITHMS } from '#domain/certificate.ts'
 import type { CustomHostname, JsonObject, Removal, SslConfig } from '#domain/custom-hostname.ts'
-import { CHALLENGE_TYPES } from '#domain/order.ts'
+import { CHALLENGE_TYPES, EXEMPTIONS } from '#domain/order.ts'
 import type { CertificateRef, Issuance, ManagedChain, RenewalInfo } from '#domain/issuance.ts'
 import type { Order } from '#domain/order.ts'
 import type { Ownership } from '#domain/ownership.ts'
@@ -116,6 +116,7 @@ const order = z.strictObject({
     }),
   ),
   expiresAt: instant,
+  taken: z.strictObject({ exemption: z.enum(EXEMPTIONS), at: instant }).exactOptional(),
 }) satisfies z.ZodType<Order>
 
 const renewalInfo = z.strictObject({

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import type { Budget, PlannedOrder } from '#control/ca/budget.ts'
 import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
+import type { Chain } from '#domain/certificate.ts'
 import { advance, newIssuance, type Issuance } from '#domain/issuance.ts'
 import { fakeIssuer } from '#test/fake-issuer.ts'
 import { aCertificate, aHostname, NOON } from '#test/records.ts'
@@ -125,7 +126,8 @@ describe('a budget that is used up', () => {
       const one = fakeIssuer('one', { openOrder: failing(kind) })
       await stepsWith([one], { budget }).take(fresh)
       expect([budget.asked.length, given.length]).toEqual([1, 1])
-      expect(budget.asked).toMatchObject(given)
+      const [{ ca, names, exemption } = expect.fail()] = budget.asked
+      expect(given).toEqual([{ ca, names, exemption, takenAt: NOON }])
     },
   )
 
@@ -144,7 +146,10 @@ describe('a budget that is used up', () => {
         asked.push(order)
         return order.ca === ca ? refused : { granted: true }
       },
-      noteLimited: async (note) => void limited.push(note),
+      noteLimited: async (note) => {
+        limited.push(note)
+        return NOON + (note.retryAfterMs ?? MINUTE)
+      },
     }
   }
 
@@ -186,20 +191,37 @@ describe('a budget that is used up', () => {
     ])
   })
 
-  it('gets back what an order took that ended without a certificate', async () => {
+  it('counts a renewal as one like any other where the CA does not believe what it replaces', async () => {
+    const budget = limiting('none')
     const given: unknown[] = []
-    const budget = { ...UNLIMITED, giveBack: async (order: unknown) => void given.push(order) }
-    const checkOrder: Issuer['checkOrder'] = async () => ({
-      state: 'invalid',
-      problem: 'no such name',
-      fault: 'name',
+    const record = aHostname()
+    const certificate = { ...aCertificate(record, 'ecdsa'), ca: 'one', hosts: [record.hostname] }
+    const asked: (Chain | undefined)[] = []
+    const openOrder: Issuer['openOrder'] = async ({ replaces }) => {
+      asked.push(replaces)
+      if (replaces) throw new IssuerError('not-replaceable', 'replaced already')
+      return orderAt('one')
+    }
+    const steps = stepsWith([fakeIssuer('one', { hasRenewalInfo: true, openOrder })], {
+      budget: { ...budget, giveBack: async (order) => void given.push(order) },
+      findCertificate: async () => certificate,
     })
-    const steps = stepsWith([fakeIssuer('one', { checkOrder })], { budget })
-    const ordered = await steps.advance(fresh)
-    const validating = await steps.advance(ordered)
-    expect(given).toEqual([])
-    await steps.advance(validating)
-    expect(given).toEqual([{ ca: 'one', names: [expect.any(String)], exemption: 'none' }])
+    const chains = record.chains.map((chain) => ({ ...chain, certificate }))
+    const { hostname } = record
+    const opened = await steps.take(fresh, { hostname, chains })
+    expect(budget.asked.map(({ exemption }) => exemption)).toEqual(['ari', 'renewal'])
+    expect(asked).toEqual([certificate.chain, undefined])
+    expect(given).toMatchObject([{ exemption: 'ari' }])
+    expect(eventOf(opened)).toMatchObject({ order: { taken: { exemption: 'renewal', at: NOON } } })
+    // What there is no room for is not asked for.
+    const full: Budget['take'] = async ({ exemption }) =>
+      exemption === 'ari' ? { granted: true } : refused
+    const waiting = stepsWith([fakeIssuer('one', { hasRenewalInfo: true, openOrder })], {
+      budget: { ...UNLIMITED, take: full },
+      findCertificate: async () => certificate,
+    })
+    expect(await waiting.advance(fresh, { hostname, chains })).toMatchObject({ nextAt: until })
+    expect(asked).toHaveLength(3)
   })
 
   it('counts the second chain of the same names as a renewal', async () => {
@@ -216,7 +238,11 @@ describe('a budget that is used up', () => {
     await steps.take(fresh, { hostname: record.hostname, chains })
     const { ssl } = record
     await steps.take(fresh, { ...record, chains, ssl: ssl && { ...ssl, wildcard: true } })
-    expect(budget.asked).toMatchObject([{ exemption: 'renewal' }, { exemption: 'none' }])
+    certificate.ca = 'two'
+    await steps.take(fresh, { hostname: record.hostname, chains })
+    // Of other names, or of another CA, it is none.
+    const exemptions = budget.asked.map(({ exemption }) => exemption)
+    expect(exemptions).toEqual(['renewal', 'none', 'none'])
   })
 
   it('learns from a CA that says it is', async () => {
@@ -225,6 +251,7 @@ describe('a budget that is used up', () => {
     const steps = stepsWith([fakeIssuer('one', { openOrder })], { budget })
     expect(eventOf(await steps.take(fresh))).toMatchObject({
       type: 'deferred',
+      problem: 'rate-limited today. (next try at 2026-11-23 00:07:00 UTC)',
       retryAt: NOON + 7 * MINUTE,
     })
     expect(budget.limited).toMatchObject([{ ca: 'one', retryAfterMs: 7 * MINUTE }])
@@ -299,6 +326,15 @@ describe('an order at a CA that goes away', () => {
     })
     const steps = stepsWith([fakeIssuer('one', { checkOrder }), fakeIssuer('two')])
     expect(await steps.advance(await validating(steps))).toMatchObject({ avoid: ['one'] })
+  })
+
+  it('is forgiven its failures when the CA has seen the name proved', async () => {
+    const proved: unknown[] = []
+    const budget = { ...UNLIMITED, noteValidation: async (one: unknown) => void proved.push(one) }
+    const checkOrder: Issuer['checkOrder'] = async () => ({ state: 'ready' })
+    const steps = stepsWith([fakeIssuer('one', { checkOrder })], { budget })
+    expect(await steps.advance(await validating(steps))).toMatchObject({ state: 'finalizing' })
+    expect(proved).toMatchObject([{ ca: 'one', hostname: expect.any(String) }])
   })
 
   it('counts a failed validation where it was the name’s fault, and stays with the CA', async () => {
