@@ -132,6 +132,7 @@ function createWorker(
     putAnswers: async () => {},
     removeAnswers: async () => {},
     dropOrders: (before, after) => giveBackDropped(before, after, budget),
+    isDelegated: async () => false,
     isServedElsewhere: async () => false,
     publishNow: async () => false,
     onFact: () => {},

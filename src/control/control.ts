@@ -135,7 +135,7 @@ interface Loops {
 
 async function startLoops(options: ControlOptions, started: AsyncDisposableStack): Promise<Loops> {
   const { config, store, clock, random, log, metrics } = options
-  const { inspector, inspectAsCa, diagnoseWith } = createCustomerSide(options)
+  const { inspector, inspectAsCa, inspectDelegation, diagnoseWith } = createCustomerSide(options)
   const { cas } = config
   const { secrets } = store
   const measure = createIssuerMeter(metrics)
@@ -174,6 +174,11 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     pace: createRenewalPace({ store, clock }),
     outages: createOutages(clock),
     findCertificate,
+    async isDelegated({ hostname, zoneId }, signal) {
+      const zone = await store.zones.find(zoneId)
+      if (!zone) return false
+      return inspectDelegation({ hostname, delegationUuid: zone.dcvDelegationUuid }, signal)
+    },
     isServedElsewhere: (record) => isServedElsewhere(record, store),
     inspector,
     keyMaker: createKeyMaker(),

@@ -117,6 +117,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     pace: unpaced(clock),
     outages: createOutages(clock),
     findCertificate: (id) => store.certificates.find(id),
+    isDelegated: async () => false,
     isServedElsewhere: (record) => isServedElsewhere(record, store),
     inspector,
     sealer,

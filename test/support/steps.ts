@@ -54,6 +54,7 @@ export function stepsWith(
     random,
     putAnswers: async () => {},
     findCertificate: async () => undefined,
+    isDelegated: async () => false,
     isServedElsewhere: async () => false,
     ...changes,
   }

@@ -4,6 +4,7 @@ import { CHALLENGE_TYPES, type Exemption, type Order } from '#domain/order.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
+import type { Grant, PlannedOrder } from '../ca/budget.ts'
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { PermissionFinding } from './inspector.ts'
 import { findPermission } from './permission.ts'
@@ -34,6 +35,8 @@ const LOOK_AGAIN_MS = 10 * 60_000
 
 /** The customer's CAA records choose among the CAs; a DNS that is slower than this chooses nothing. */
 const PERMISSION_MS = 1_000
+/** Whose DNS is slower than this waits like one that has nothing to show. */
+const DELEGATION_MS = 3_000
 /** Between two looks whether a CA has finished the other order for the name. */
 const BUSY_MS = 30_000
 
@@ -147,9 +150,8 @@ async function orderAs(
   const { record, chain, signal } = step
   const { hostname, zoneId } = record
   const spent = { ca: issuer.name, names: namesOf(record), exemption }
-  const asking = { hostname, zoneId, isReady: isReady(record), priority: priorityOf(step) }
   const takenAt = deps.clock.now()
-  const grant = await deps.budget.take({ ...spent, ...asking })
+  const grant = await take({ ...spent, hostname, zoneId, priority: priorityOf(step) }, step, deps)
   if (!grant.granted) return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt }
   const wildcard = record.ssl?.wildcard ?? false
   const { keyAlgorithm } = chain
@@ -161,6 +163,33 @@ async function orderAs(
   } catch (error) {
     // No record has it, so nobody else gives it back.
     await deps.budget.giveBack({ ...spent, takenAt })
+    throw error
+  }
+}
+
+/** What no proof of ownership shows is looked for where orders are kept for names that are ready. */
+async function take(
+  order: Omit<PlannedOrder, 'isReady'>,
+  step: Step,
+  deps: StepDependencies,
+): Promise<Grant> {
+  const isKnownReady = isReady(step.record)
+  const grant = await deps.budget.take({ ...order, isReady: isKnownReady })
+  const isScarce = !grant.granted && grant.limit === 'orders_per_account'
+  if (isKnownReady || !isScarce || !(await isDelegatedSoon(step, deps))) return grant
+  return deps.budget.take({ ...order, isReady: true })
+}
+
+async function isDelegatedSoon(
+  { record, signal }: Step,
+  { clock, isDelegated }: StepDependencies,
+): Promise<boolean> {
+  using patience = startDeadline(DELEGATION_MS, { clock, signal })
+  try {
+    return await isDelegated(record, patience.signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (patience.isOver) return false
     throw error
   }
 }

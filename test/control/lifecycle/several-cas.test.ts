@@ -170,6 +170,35 @@ describe('a budget that is used up', () => {
     })
   })
 
+  it('lets a name past that is delegated to us, and looks for that only where orders are scarce', async () => {
+    const asked: boolean[] = []
+    const take: Budget['take'] = async ({ isReady }) => {
+      asked.push(isReady)
+      return isReady ? { granted: true } : refused
+    }
+    let looks = 0
+    const isDelegated = async (): Promise<boolean> => ++looks > 1
+    const steps = stepsWith([fakeIssuer('one')], { budget: { ...UNLIMITED, take }, isDelegated })
+    expect(await steps.advance(fresh)).toMatchObject({ state: 'scheduled', nextAt: until })
+    expect(await steps.advance(fresh)).toMatchObject({ state: 'ordered' })
+    expect(asked).toEqual([false, false, true])
+    const owned = { state: 'verified', at: NOON, by: 'cname', serial: 1 } as const
+    await steps.advance(fresh, { ownership: owned })
+    await stepsWith([fakeIssuer('one')], { isDelegated }).advance(fresh)
+    expect(looks).toBe(2)
+  })
+
+  it('does not wait long for a DNS that is slow to say whether it is delegated', async () => {
+    const isDelegated = (_: unknown, signal: AbortSignal): Promise<boolean> =>
+      new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason)),
+      )
+    const steps = stepsWith([fakeIssuer('one')], { budget: limiting('one'), isDelegated })
+    const taking = steps.take(fresh)
+    await steps.clock.advance(3_000)
+    expect(eventOf(await taking)).toMatchObject({ type: 'deferred', problem: sentence })
+  })
+
   it('knows what goes first, and what the CA itself asked for', async () => {
     const budget = limiting('none')
     const record = aHostname()
