@@ -18,9 +18,9 @@ export type Issuance =
    * To be ordered at `nextAt`. `attempts`: looks at the challenges of an order that expired. `turn`: its
    * place among the renewals that wait, an instant.
    */
-  | ({ state: 'scheduled'; attempts?: number; problem?: string; turn?: number } & Trying)
+  | ({ state: 'scheduled'; attempts?: number; problem?: string; turn?: number } & Unproved & Trying)
   /** The challenges are shown and answered; we look whether the CA would see them. */
-  | ({ state: 'ordered'; attempts: number } & Opened)
+  | ({ state: 'ordered'; attempts: number } & Unproved & Opened)
   /** The CA was told to look; `via`: at challenges of this type. */
   | ({ state: 'validating'; via?: ChallengeType } & Opened)
   /** Authorized. The key exists (sealed, context: `certificateId`); the CA is to sign. */
@@ -65,6 +65,11 @@ interface Trying extends Waiting {
   avoid?: readonly string[]
 }
 
+/** It would be tried at once if the ownership were proved. */
+interface Unproved {
+  awaitsProof?: true
+}
+
 interface Opened extends Trying {
   order: Order
   since: number
@@ -91,7 +96,7 @@ export type IssuanceEvent =
   /** The CA is still at it or, with a `problem`, away: the order is as it was. */
   | { type: 'still-waiting'; retryAt: number; problem?: string }
   /** Nothing failed: a limit of the CA is used up until then; without a problem it waits its turn. */
-  | { type: 'deferred'; problem?: string; retryAt: number; turn?: number }
+  | { type: 'deferred'; problem?: string; retryAt: number; turn?: number; awaitsProof?: true }
   | { type: 'authorized'; certificateId: string; sealedKey: string }
   | { type: 'signed'; certificateId: string; serial: number; renewAt: number; checkAt?: number }
   | { type: 'deployed' }
@@ -101,7 +106,7 @@ export type IssuanceEvent =
   | { type: 'order-expired' }
   /** The order is lost, whatever the reason; a new one at `retryAt`, elsewhere than at `avoid`. */
   | { type: 'failed'; problem: string; retryAt: number; avoid?: string }
-  /** Whose name it is was shown, or is open again: what waits, and has not failed, need not wait on. */
+  /** Whose name it is was proved, or is open again: what waits for that need not wait on. */
   | { type: 'hastened' }
   /** The caller asks to try again now. */
   | { type: 'restart' }
@@ -218,14 +223,22 @@ function keepWaiting(
 }
 
 function defer(issuance: Issuance, event: EventOf<'deferred'>): Issuance {
-  const { problem, retryAt, turn } = event
-  const known = { ...(problem && { problem }), nextAt: retryAt }
+  const { problem, retryAt, turn, awaitsProof } = event
+  const known = {
+    ...(problem && { problem }),
+    nextAt: retryAt,
+    ...(awaitsProof && { awaitsProof }),
+  }
   const place = turn === undefined ? {} : { turn }
   switch (issuance.state) {
-    case 'scheduled':
-      return { ...issuance, ...known, ...place }
-    case 'ordered':
-      return { ...issuance, ...known }
+    case 'scheduled': {
+      const { awaitsProof: _, ...rest } = issuance
+      return { ...rest, ...known, ...place }
+    }
+    case 'ordered': {
+      const { awaitsProof: _, ...rest } = issuance
+      return { ...rest, ...known }
+    }
     case 'issued':
       return { state: 'scheduled', ...known, ...place, failures: issuance.failures }
     default:
@@ -297,11 +310,10 @@ function isTried(
   return issuance.state === 'scheduled' || issuance.state === 'issued' || hasOpenOrder(issuance)
 }
 
-/** A moment later than any step that begins now, so that what such a step finds does not put it off. */
 function hasten(issuance: Issuance, now: number): Issuance {
-  const isTurnAwaited = issuance.state === 'scheduled' && issuance.failures === 0
-  if (!isTurnAwaited && issuance.state !== 'ordered') return issuance
-  return issuance.nextAt <= now + 1 ? issuance : { ...issuance, nextAt: now + 1 }
+  return 'awaitsProof' in issuance
+    ? { ...issuance, nextAt: Math.min(issuance.nextAt, now) }
+    : issuance
 }
 
 function restart(issuance: Issuance, now: number): Issuance {

@@ -206,14 +206,14 @@ describe('advance', () => {
     expect(way(STATES.issued)).toEqual(issued)
   })
 
-  it('hastens what waits for its turn or its customer, not what failed', () => {
-    const hasten = (issuance: Issuance): Issuance => advance(issuance, EVENTS.hastened, NOW)
-    const waiting = { ...newIssuance(NOW), nextAt: LATER }
-    expect(hasten(waiting)).toEqual({ ...waiting, nextAt: NOW + 1 })
-    const ordered = { ...STATES.ordered, nextAt: LATER }
-    expect(hasten(ordered)).toEqual({ ...ordered, nextAt: NOW + 1 })
-    const failing = { ...STATES.scheduled, nextAt: LATER }
-    expect(hasten(failing)).toBe(failing)
+  it('hastens what waits for a proof, and nothing else', () => {
+    const defer = { type: 'deferred', problem: 'not proved', retryAt: LATER } as const
+    for (const before of [newIssuance(BEFORE), STATES.ordered]) {
+      const waiting = advance(before, { ...defer, awaitsProof: true }, NOW)
+      expect(advance(waiting, EVENTS.hastened, NOW)).toEqual({ ...waiting, nextAt: NOW })
+      const limited = advance(waiting, defer, NOW)
+      expect(advance(limited, EVENTS.hastened, NOW)).toBe(limited)
+    }
   })
 
   it('skips validation where the CA reuses an authorization', () => {

@@ -28,6 +28,8 @@ interface Refusal {
   kind: 'forbidden' | 'limited' | 'failed' | 'busy'
   problem: string
   retryAt: number
+  /** It would not be refused if the ownership were proved. */
+  awaitsProof?: boolean
 }
 
 /** How often those who would be served first after an outage look whether it is over. */
@@ -152,7 +154,10 @@ async function orderAs(
   const spent = { ca: issuer.name, names: namesOf(record), exemption }
   const takenAt = deps.clock.now()
   const grant = await take({ ...spent, hostname, zoneId, priority: priorityOf(step) }, step, deps)
-  if (!grant.granted) return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt }
+  if (!grant.granted) {
+    const awaitsProof = isScarce(grant) && !isReady(record)
+    return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt, awaitsProof }
+  }
   const wildcard = record.ssl?.wildcard ?? false
   const { keyAlgorithm } = chain
   const request = { hostname, wildcard, keyAlgorithm, ...(replaces && { replaces }) }
@@ -175,9 +180,12 @@ async function take(
 ): Promise<Grant> {
   const isKnownReady = isReady(step.record)
   const grant = await deps.budget.take({ ...order, isReady: isKnownReady })
-  const isScarce = !grant.granted && grant.limit === 'orders_per_account'
-  if (isKnownReady || !isScarce || !(await isDelegatedSoon(step, deps))) return grant
+  if (isKnownReady || !isScarce(grant) || !(await isDelegatedSoon(step, deps))) return grant
   return deps.budget.take({ ...order, isReady: true })
+}
+
+function isScarce(grant: Grant): boolean {
+  return !grant.granted && grant.limit === 'orders_per_account'
 }
 
 async function isDelegatedSoon(
@@ -277,5 +285,7 @@ function summarise(refusals: readonly Refusal[]): StepOutcome {
   const problem = [...new Set(refusals.map((refusal) => refusal.problem))].join(' ')
   const retryAt = Math.min(...refusals.map((refusal) => refusal.retryAt))
   const isLimited = refusals.every(({ kind }) => kind === 'limited' || kind === 'busy')
-  return event({ type: isLimited ? 'deferred' : 'failed', problem, retryAt })
+  if (!isLimited) return event({ type: 'failed', problem, retryAt })
+  const awaitsProof = refusals.some((refusal) => refusal.awaitsProof)
+  return event({ type: 'deferred', problem, retryAt, ...(awaitsProof && { awaitsProof }) })
 }

@@ -45,7 +45,7 @@ export function awaitProof(
   { clock }: Pick<StepDependencies, 'clock'>,
 ): StepOutcome {
   const retryAt = clock.now() + LOOK_AGAIN_MS
-  return event({ type: 'deferred', problem: unprovedSentence(record), retryAt })
+  return event({ type: 'deferred', problem: unprovedSentence(record), retryAt, awaitsProof: true })
 }
 
 function unprovedSentence({ hostname }: CustomHostname): string {

@@ -145,11 +145,13 @@ const issuance = z.discriminatedUnion('state', [
     attempts: z.number().exactOptional(),
     problem: z.string().exactOptional(),
     turn: instant.exactOptional(),
+    awaitsProof: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('ordered'),
     ...opened,
     attempts: z.number(),
+    awaitsProof: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('validating'),
