@@ -1,5 +1,5 @@
 import { createLedger } from '#control/ca/ledger.ts'
-import type { Budget, PlannedOrder } from '#control/ca/budget.ts'
+import type { Budget } from '#control/ca/budget.ts'
 import { caLimitsOf, withOverrides } from '#domain/ca-limits.ts'
 import type { Clock } from '#lib/clock.ts'
 import { Metrics } from '#lib/metrics.ts'
@@ -23,25 +23,11 @@ export function createLedgerBudget({
 }): Budget {
   const orders = { count: scenario.ordersPerThreeHours, windowMs: 3 * HOUR }
   const limits = withOverrides(caLimitsOf(DIRECTORY), { orders_per_account: orders })
-  const ledger = createLedger({
+  return createLedger({
     store,
     clock,
     metrics: new Metrics(),
     cas: [CA_NAME],
     limitsOf: () => limits,
   })
-  let newest: PlannedOrder | undefined
-  return {
-    take(order) {
-      newest = order
-      return ledger.take(order)
-    },
-    giveBack: (order) => ledger.giveBack(order),
-    mayValidate: (validation) => ledger.mayValidate(validation),
-    noteFailedValidation: (validation) => ledger.noteFailedValidation(validation),
-    // One thing is done at a time here: what the CA refuses is the newest order.
-    async noteLimited(limited) {
-      if (newest) await ledger.noteLimited({ ...newest, ...limited })
-    },
-  }
 }

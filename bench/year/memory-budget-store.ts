@@ -41,6 +41,10 @@ export class MemoryBudgetStore implements BudgetStore {
     }
   }
 
+  async refill(bucket: Bucket, now: number): Promise<void> {
+    this.#write(bucket, now, now)
+  }
+
   async defer(bucket: Bucket, { until, now }: { until: number; now: number }): Promise<void> {
     this.#write(bucket, deferTo(this.#read(bucket, now), bucket.rate, until), now)
   }
@@ -52,7 +56,8 @@ export class MemoryBudgetStore implements BudgetStore {
   #answer(requests: readonly BudgetRequest[], now: number): BudgetAnswer {
     let answer: BudgetAnswer = { granted: true }
     for (const request of requests) {
-      const { rate, cost = 1, reserve = 0 } = request
+      const { rate, cost = 1, reserve = 0, refuses = true } = request
+      if (!refuses) continue
       const until = availableAt(this.#read(request, now), rate, { now, cost, reserve })
       if (until <= (answer.granted ? now : answer.until)) continue
       answer = { granted: false, until, refusedBy: request }

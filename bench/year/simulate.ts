@@ -1,5 +1,6 @@
 import { createIssuers } from '#control/ca/issuers.ts'
 import type { Budget } from '#control/ca/budget.ts'
+import { giveBackDropped } from '#control/lifecycle/dropped-orders.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import type { Worker } from '#control/lifecycle/lifecycle.ts'
@@ -113,10 +114,11 @@ function createWorker(
     if (!customers.isFine(hostname, clock.now())) journal.noteLook()
   }
   const store = { budget: new MemoryBudgetStore(), hostnames: fleet.hostnames }
+  const budget = faults.budget ?? createLedgerBudget({ scenario, store, clock })
   return createHostnameWorker({
     store: fleet,
     issuers: createIssuers([ca]),
-    budget: faults.budget ?? createLedgerBudget({ scenario, store, clock }),
+    budget,
     pace: faults.pace ?? createRenewalPace({ store, clock }),
     outages: faults.outages ?? createRestartedOutages(scenario, clock),
     inspector: { ...createInspector(customers, { clock, onLook }), ...faults.inspector },
@@ -130,6 +132,9 @@ function createWorker(
     findCertificate: (id) => fleet.findCertificate(id),
     putAnswers: async () => {},
     removeAnswers: async () => {},
+    dropOrders: (before, after) => giveBackDropped(before, after, budget),
+    isDelegated: async () => false,
+    isServedElsewhere: async () => false,
     publishNow: async () => false,
     onFact: () => {},
   })

@@ -46,6 +46,7 @@ const ACME_KEYS = [
   'limits.certificatesPerDomain',
   'limits.duplicateCertificates',
   'limits.failedValidations',
+  'limits.consecutiveFailures',
 ] as const
 
 type Item = ItemReader<'kind' | (typeof LOCAL_KEYS)[number] | (typeof ACME_KEYS)[number]>
@@ -101,6 +102,7 @@ const LIMIT_KEYS = {
   certificates_per_domain: 'limits.certificatesPerDomain',
   duplicate_certificates: 'limits.duplicateCertificates',
   failed_validations: 'limits.failedValidations',
+  consecutive_failures: 'limits.consecutiveFailures',
 } as const satisfies Record<CaLimit, (typeof ACME_KEYS)[number]>
 
 /** Such as `300/3h`, or `unlimited`. */

@@ -36,6 +36,7 @@ import { observeLifecycle } from './lifecycle/lifecycle-metrics.ts'
 import { startMisdateSweep } from './lifecycle/misdate-sweep.ts'
 import { openOutages } from './lifecycle/outages.ts'
 import { createRenewalPace } from './lifecycle/renewal-pace.ts'
+import { isServedElsewhere } from './lifecycle/rivals.ts'
 import { createSightingRecorder } from './lifecycle/sighting-recorder.ts'
 import { startRevocations } from './lifecycle/revocations.ts'
 import { openIssuers } from './open-issuers.ts'
@@ -135,7 +136,7 @@ interface Loops {
 
 async function startLoops(options: ControlOptions, started: AsyncDisposableStack): Promise<Loops> {
   const { config, store, clock, random, log, metrics } = options
-  const { inspector, inspectAsCa, diagnoseWith } = createCustomerSide(options)
+  const { inspector, inspectAsCa, inspectDelegation, diagnoseWith } = createCustomerSide(options)
   const { cas } = config
   const { secrets } = store
   const measure = createIssuerMeter(metrics)
@@ -151,21 +152,18 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
   const budget = createLedger({ store, clock, metrics, cas: names, limitsOf })
   const onRemoved = (record: CustomHostname, certificates: readonly Certificate[]): void => {
     lifecycle.wake()
-    void dropOrders(record, undefined, async (id) => certificates.find((one) => one.id === id))
+    void dropOrders(record, undefined)
     if (config.revokeOnRemoval) revocations.add(certificates)
   }
-  const dropOrders = async (
-    before: CustomHostname,
-    after: CustomHostname | undefined,
-    find = findCertificate,
-  ): Promise<void> => {
-    const given = giveBackDropped(before, after, { issuers, budget, findCertificate: find })
-    await given.catch((err: unknown) => log.warn({ err }, 'cannot give an order back'))
-  }
+  const dropOrders: Loops['dropOrders'] = (before, after) =>
+    giveBackDropped(before, after, budget).catch((err: unknown) =>
+      log.warn({ err }, 'cannot give an order back'),
+    )
   const { deployments, publisher } = startPublishing({ ...options, onRemoved }, started)
   const writing = {
     removeAnswers: (before: CustomHostname, after: CustomHostname) =>
       publisher.removeAnswers(before, after),
+    dropOrders,
     onFact: () => publisher.wake(),
   }
   const worker = createHostnameWorker({
@@ -177,6 +175,12 @@ async function startLoops(options: ControlOptions, started: AsyncDisposableStack
     pace: createRenewalPace({ store, clock }),
     outages: await openOutages({ store, clock, log }),
     findCertificate,
+    async isDelegated({ hostname, zoneId }, signal) {
+      const zone = await store.zones.find(zoneId)
+      if (!zone) return false
+      return inspectDelegation({ hostname, delegationUuid: zone.dcvDelegationUuid }, signal)
+    },
+    isServedElsewhere: (record) => isServedElsewhere(record, store),
     inspector,
     keyMaker: createKeyMaker(),
     putAnswers: (record) => {

@@ -9,6 +9,7 @@ import { createAddressRule } from './dns/address-rule.ts'
 import { createAuthoritativeResolver } from './dns/authoritative-resolver.ts'
 import type { Inspector } from './lifecycle/inspector.ts'
 import { createChallengeCheck, type ChallengeCheck } from './validation/challenge-check.ts'
+import { createDelegationCheck, type DelegationCheck } from './validation/delegation-check.ts'
 import { createEdgePrefixes } from './validation/edge-prefixes.ts'
 import { createNetworkInspector } from './validation/network-inspector.ts'
 import { createWellKnownFetch } from './validation/well-known-fetch.ts'
@@ -17,6 +18,8 @@ import { createWellKnownFetch } from './validation/well-known-fetch.ts'
 export interface CustomerSide {
   /** For the lifecycle, before anything is ordered. */
   inspector: Inspector
+  /** For the lifecycle, where orders are scarce. */
+  inspectDelegation: DelegationCheck
   /** For the built-in CA, which looks by itself. */
   inspectAsCa: ChallengeCheck
   /** For whoever asks what is wrong; CAs are opened after the looks that one of them takes. */
@@ -47,6 +50,7 @@ export function createCustomerSide({ config, clock, random }: CustomerSideOption
   const inspector = createNetworkInspector(eyes)
   return {
     inspector,
+    inspectDelegation: createDelegationCheck({ resolver, dcvZone }),
     inspectAsCa: createChallengeCheck({ ...eyes, userAgent: CA_USER_AGENT }),
     diagnoseWith: (issuers) =>
       createDiagnose({

@@ -25,10 +25,10 @@ export type Issuance =
       problem?: string
       turn?: number
       afterSibling?: true
-    } & Looked &
+    } & Unproved &
       Trying)
   /** The challenges are shown and answered; we look whether the CA would see them. */
-  | ({ state: 'ordered'; attempts: number } & Looked & Opened)
+  | ({ state: 'ordered'; attempts: number } & Unproved & Opened)
   /** The CA was told to look; `via`: at challenges of this type. */
   | ({ state: 'validating'; via?: ChallengeType } & Opened)
   /** Authorized. The key exists (sealed, context: `certificateId`); the CA is to sign. */
@@ -73,9 +73,11 @@ interface Trying extends Waiting {
   avoid?: readonly string[]
 }
 
-interface Looked {
+interface Unproved {
   /** Looks before somebody asked to look again were in vain. */
   wasUnready?: true
+  /** It would be tried at once if the ownership were proved. */
+  awaitsProof?: true
 }
 
 interface Opened extends Trying {
@@ -104,7 +106,14 @@ export type IssuanceEvent =
   /** The CA is still at it or, with a `problem`, away: the order is as it was. */
   | { type: 'still-waiting'; retryAt: number; problem?: string }
   /** Nothing failed: a limit of the CA is used up until then; without a problem it waits its turn. */
-  | { type: 'deferred'; problem?: string; retryAt: number; turn?: number; afterSibling?: true }
+  | {
+      type: 'deferred'
+      problem?: string
+      retryAt: number
+      turn?: number
+      afterSibling?: true
+      awaitsProof?: true
+    }
   | { type: 'authorized'; certificateId: string; sealedKey: string }
   | { type: 'signed'; certificateId: string; serial: number; renewAt: number; checkAt?: number }
   | { type: 'deployed' }
@@ -114,6 +123,8 @@ export type IssuanceEvent =
   | { type: 'order-expired' }
   /** The order is lost, whatever the reason; a new one at `retryAt`, elsewhere than at `avoid`. */
   | { type: 'failed'; problem: string; retryAt: number; avoid?: string }
+  /** Whose name it is was proved, or is open again: what waits for that need not wait on. */
+  | { type: 'hastened' }
   /** The caller asks to try again now. */
   | { type: 'restart' }
 
@@ -167,6 +178,8 @@ export function advance(issuance: Issuance, event: IssuanceEvent, now: number): 
       return issuance.state === 'ordered' ? reorder(issuance, now) : issuance
     case 'failed':
       return fail(issuance, event, now)
+    case 'hastened':
+      return hasten(issuance, now)
     case 'restart':
       return restart(issuance, now)
     default:
@@ -229,14 +242,22 @@ function keepWaiting(
 }
 
 function defer(issuance: Issuance, event: EventOf<'deferred'>): Issuance {
-  const { problem, retryAt, turn, afterSibling } = event
-  const known = { ...(problem && { problem }), nextAt: retryAt }
+  const { problem, retryAt, turn, afterSibling, awaitsProof } = event
+  const known = {
+    ...(problem && { problem }),
+    nextAt: retryAt,
+    ...(awaitsProof && { awaitsProof }),
+  }
   const place = { ...(turn !== undefined && { turn }), ...(afterSibling && { afterSibling }) }
   switch (issuance.state) {
-    case 'scheduled':
-      return { ...issuance, ...known, ...place }
-    case 'ordered':
-      return { ...issuance, ...known }
+    case 'scheduled': {
+      const { awaitsProof: _, ...rest } = issuance
+      return { ...rest, ...known, ...place }
+    }
+    case 'ordered': {
+      const { awaitsProof: _, ...rest } = issuance
+      return { ...rest, ...known }
+    }
     case 'issued':
       return { state: 'scheduled', ...known, ...place, failures: issuance.failures }
     default:
@@ -310,6 +331,12 @@ function isTried(
   return issuance.state === 'scheduled' || issuance.state === 'issued' || hasOpenOrder(issuance)
 }
 
+function hasten(issuance: Issuance, now: number): Issuance {
+  return 'awaitsProof' in issuance
+    ? { ...issuance, nextAt: Math.min(issuance.nextAt, now) }
+    : issuance
+}
+
 function restart(issuance: Issuance, now: number): Issuance {
   switch (issuance.state) {
     case 'ordered':
@@ -336,12 +363,12 @@ export function isUnvalidated(issuance: Issuance): boolean {
   return (issuance.attempts ?? 0) > 0 || issuance.wasUnready === true
 }
 
-function unreadyMark(issuance: Issuance): Looked {
+function unreadyMark(issuance: Issuance): Unproved {
   return isUnvalidated(issuance) ? { wasUnready: true } : {}
 }
 
 /** The mark goes from order to order. */
-function markOf(issuance: Issuance): Looked {
+function markOf(issuance: Issuance): Unproved {
   return 'wasUnready' in issuance && issuance.wasUnready ? { wasUnready: true } : {}
 }
 

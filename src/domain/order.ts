@@ -16,7 +16,16 @@ export interface Order {
    * each.
    */
   provedAlone?: true
+  /** What it took of the CA's limits, and when; undefined: that was not written down yet. */
+  taken?: { exemption: Exemption; at: number }
 }
+
+/**
+ * Renewals count for fewer of a CA's limits: `renewal`, the same names as a certificate that there is;
+ * `ari`, and the CA was told which one it replaces, and believes it (RFC 9773 section 5).
+ */
+export type Exemption = (typeof EXEMPTIONS)[number]
+export const EXEMPTIONS = ['none', 'renewal', 'ari'] as const
 
 export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01'] as const
 export type ChallengeType = (typeof CHALLENGE_TYPES)[number]

@@ -17,7 +17,7 @@ export interface RateLimit {
 
 export interface Spending {
   now: number
-  /** Tokens to spend. @default 1 */
+  /** Tokens to spend, or to give back: a part of one too. @default 1 */
   cost?: number
   /** Tokens that must stay for others; fewer where the bucket is too small for both. @default 0 */
   reserve?: number
@@ -66,13 +66,17 @@ export function reserve(
   return { turn, fullAt: Math.max(fullAt, now) + refillMs }
 }
 
-/** When the bucket is full after that much came back to it. */
+/**
+ * When the bucket is full after that much came back to it. Nothing comes back to one that is emptier
+ * than empty: until when that is somebody else has said (`deferTo`).
+ */
 export function giveBack(
   fullAt: number,
-  { refillMs }: RateLimit,
+  { capacity, refillMs }: RateLimit,
   { now, cost = 1 }: Spending,
 ): number {
-  return Math.max(fullAt - cost * refillMs, now)
+  if (fullAt > now + capacity * refillMs) return fullAt
+  return Math.max(Math.ceil(fullAt - cost * refillMs), now)
 }
 
 /** When the bucket is full that is empty until `until` and has its first token then. */

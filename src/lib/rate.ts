@@ -11,7 +11,7 @@ export interface Rate {
  * A text such as `300/3h` or `50/7d`, or `unlimited`.
  *
  * @throws {FormError} neither, a count that is not from 1 to 1000000000, a span that is not from 1 s
- *   to 366 d
+ *   to 3660 d
  */
 export function parseRate(text: string): Rate | 'unlimited' {
   if (text === 'unlimited') return text
@@ -20,5 +20,5 @@ export function parseRate(text: string): Rate | 'unlimited' {
     const form = 'a count and a duration, such as 300/3h, or unlimited'
     throw new FormError(`must be ${form}: received ${quoteReceived(text)}`)
   }
-  return { count: Number(match[1]), windowMs: parseDuration(match[2], { min: '1s', max: '366d' }) }
+  return { count: Number(match[1]), windowMs: parseDuration(match[2], { min: '1s', max: '3660d' }) }
 }

@@ -23,6 +23,8 @@ export interface BudgetStore {
   record(requests: readonly BudgetRequest[], now: number): Promise<void>
   /** What was taken and not used comes back. */
   giveBack(requests: readonly BudgetRequest[], now: number): Promise<void>
+  /** The bucket is full again, whatever was spent from it. */
+  refill(bucket: Bucket, now: number): Promise<void>
   /** The bucket is empty until `until` and has its first token then; one that is emptier stays so. */
   defer(bucket: Bucket, options: { until: number; now: number }): Promise<void>
   /** Tokens in the bucket, with fractions. */
@@ -43,6 +45,8 @@ export interface BudgetRequest extends Bucket {
   cost?: number
   /** Tokens that must stay. @default 0 */
   reserve?: number
+  /** `false`: spends what there is, and refuses nothing where there is less. @default true */
+  refuses?: boolean
 }
 
 export type BudgetAnswer =

@@ -21,7 +21,7 @@ cas:
     eab: { kid: kid-1, hmacKey: ${HMAC_KEY} }
     roots: /roots.pem
     caaIdentities: [PKI.goog, other.example]
-    limits: { ordersPerAccount: 3000/3h, duplicateCertificates: unlimited }
+    limits: { ordersPerAccount: 3000/3h, duplicateCertificates: unlimited, consecutiveFailures: 300/300d }
   - kind: local
     leafLifetime: 90d
 `
@@ -69,6 +69,7 @@ describe('several CAs in the settings file', () => {
         limits: {
           orders_per_account: { count: 3_000, windowMs: 3 * 3_600_000 },
           duplicate_certificates: 'unlimited',
+          consecutive_failures: { count: 300, windowMs: 300 * 86_400_000 },
         },
       },
       { kind: 'local', leafLifetimeMs: 90 * DAY_MS },

@@ -15,10 +15,13 @@ describe('the limits of a CA', () => {
         certificates_per_domain: { count: 50, windowMs: 168 * HOUR },
         duplicate_certificates: { count: 5, windowMs: 168 * HOUR },
         failed_validations: { count: 5, windowMs: HOUR },
+        // One is forgiven each day.
+        consecutive_failures: { count: 1_152, windowMs: 1_152 * 24 * HOUR },
       },
     })
     const staging = caLimitsOf('https://acme-staging-v02.api.letsencrypt.org/directory')
     expect(staging.published.orders_per_account).toEqual({ count: 1_500, windowMs: 3 * HOUR })
+    expect(staging.published.consecutive_failures).toEqual({ count: 3_600, windowMs: 6 * HOUR })
     expect(staging.published.certificates_per_domain).toBeUndefined()
   })
 
@@ -26,6 +29,7 @@ describe('the limits of a CA', () => {
     const { published } = caLimitsOf(LETS_ENCRYPT)
     for (const [url, title] of [
       ['https://acme.zerossl.com/v2/DV90', 'ZeroSSL'],
+      ['https://dv.acme-v02.test-api.pki.goog/directory', 'Google Trust Services (staging)'],
       ['https://acme.another-ca.com/directory', 'acme.another-ca.com'],
     ] as const) {
       expect(caLimitsOf(url)).toEqual({
@@ -54,14 +58,10 @@ describe('the limits of a CA', () => {
       orders_per_account: { count: 3_000, windowMs: 3 * HOUR },
       certificates_per_domain: 'unlimited',
     })
-    const { duplicate_certificates, failed_validations } = limits.published
+    const { orders_per_account: _, certificates_per_domain: __, ...others } = limits.published
     expect(own).toEqual({
       ...limits,
-      published: {
-        orders_per_account: { count: 3_000, windowMs: 3 * HOUR },
-        duplicate_certificates,
-        failed_validations,
-      },
+      published: { orders_per_account: { count: 3_000, windowMs: 3 * HOUR }, ...others },
     })
     expect(withOverrides(UNLIMITED, {})).toEqual(UNLIMITED)
   })

@@ -69,6 +69,7 @@ const EVENTS: { [T in EventType]: Extract<IssuanceEvent, { type: T }> } = {
   'renewal-info': { type: 'renewal-info', renewAt: LATER, checkAt: LATER - 1, renewalInfo },
   'order-expired': { type: 'order-expired' },
   failed: { type: 'failed', problem: 'refused', retryAt: LATER },
+  hastened: { type: 'hastened' },
   restart: { type: 'restart' },
 }
 
@@ -87,6 +88,7 @@ const NOTHING: Row = {
   'renewal-info': SAME,
   'order-expired': SAME,
   failed: SAME,
+  hastened: SAME,
   restart: SAME,
 }
 const opened = (failures: number): Issuance => ({
@@ -208,6 +210,16 @@ describe('advance', () => {
     const issued = { state: 'issued', certificateId: 'new', ...renewal }
     expect(way(newIssuance(BEFORE))).toEqual(issued)
     expect(way(STATES.issued)).toEqual(issued)
+  })
+
+  it('hastens what waits for a proof, and nothing else', () => {
+    const defer = { type: 'deferred', problem: 'not proved', retryAt: LATER } as const
+    for (const before of [newIssuance(BEFORE), STATES.ordered]) {
+      const waiting = advance(before, { ...defer, awaitsProof: true }, NOW)
+      expect(advance(waiting, EVENTS.hastened, NOW)).toEqual({ ...waiting, nextAt: NOW })
+      const limited = advance(waiting, defer, NOW)
+      expect(advance(limited, EVENTS.hastened, NOW)).toBe(limited)
+    }
   })
 
   it('skips validation where the CA reuses an authorization', () => {

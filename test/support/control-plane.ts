@@ -2,15 +2,18 @@ import { DatabaseSync } from 'node:sqlite'
 
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import { createLocalIssuer } from '#control/ca/local/local-issuer.ts'
+import type { Budget } from '#control/ca/budget.ts'
 import type { Issuer } from '#control/ca/issuer.ts'
 import { createIssuers } from '#control/ca/issuers.ts'
 import { startDeployments } from '#control/lifecycle/deployments.ts'
+import { giveBackDropped } from '#control/lifecycle/dropped-orders.ts'
 import { startHoldEnforcement, type HoldEnforcement } from '#control/lifecycle/holds.ts'
 import { createHostnameWorker } from '#control/lifecycle/hostname-worker.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { startMisdateSweep } from '#control/lifecycle/misdate-sweep.ts'
 import { createOutages } from '#control/lifecycle/outages.ts'
 import { unpaced } from '#control/lifecycle/renewal-pace.ts'
+import { isServedElsewhere } from '#control/lifecycle/rivals.ts'
 import { startLifecycle, type Lifecycle } from '#control/lifecycle/lifecycle.ts'
 import { startPublisher, type Publisher } from '#control/publisher/publisher.ts'
 import { openSqliteDirectoryPublisher } from '#directory/sqlite-directory-publisher.ts'
@@ -33,6 +36,8 @@ import { waitUntil } from './wait.ts'
 export interface ControlPlaneOptions {
   inspector: Inspector
   issuer?: (built: Issuer) => Issuer
+  /** @default none that limits anything */
+  budget?: (store: Store, clock: Clock) => Budget
   clock?: Clock
   log?: Logger
   leafLifetimeMs?: number
@@ -78,7 +83,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   )
   if (!(await store.zones.find(aZone().id))) await store.zones.create(aZone())
 
-  const onRemoved = (): void => lifecycle.wake()
+  const budget = options.budget?.(store, clock) ?? UNLIMITED
+  const onRemoved = (record: CustomHostname): void => {
+    lifecycle.wake()
+    void giveBackDropped(record, undefined, budget)
+  }
   const deployments = stack.use(startDeployments({ store, directory, ...common, onRemoved }))
   const onPublished = (id: string): void => deployments.watch(id)
   const onLoss = (): void => deployments.noteLoss()
@@ -97,16 +106,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ...common,
     removeAnswers: (before: CustomHostname, after: CustomHostname) =>
       publisher.removeAnswers(before, after),
+    dropOrders: (before: CustomHostname, after: CustomHostname) =>
+      giveBackDropped(before, after, budget),
     onFact: () => publisher.wake(),
   }
   const worker = createHostnameWorker({
     ...writing,
     deployments,
     issuers: createIssuers([options.issuer?.(built) ?? built]),
-    budget: UNLIMITED,
+    budget,
     pace: unpaced(clock),
     outages: createOutages(clock),
     findCertificate: (id) => store.certificates.find(id),
+    isDelegated: async () => false,
+    isServedElsewhere: (record) => isServedElsewhere(record, store),
     inspector,
     sealer,
     keyMaker: createKeyMaker(),

@@ -54,6 +54,8 @@ export function stepsWith(
     random,
     putAnswers: async () => {},
     findCertificate: async () => undefined,
+    isDelegated: async () => false,
+    isServedElsewhere: async () => false,
     ...changes,
   }
   const record = aHostname()

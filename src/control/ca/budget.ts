@@ -1,21 +1,36 @@
 import type { CaLimit } from '#domain/ca-limits.ts'
 import type { Hostname } from '#domain/hostname.ts'
+import type { Exemption } from '#domain/order.ts'
 
 /**
- * What CAs allow us: asked before each order and before each validation, told of each failure and of
- * each "too many requests". One for all control processes, which never exceed a limit together. Knows
+ * What CAs allow us: asked before each order and before each validation, told of what came of that and
+ * of each "too many requests". One for all control processes, which never exceed a limit together. Knows
  * nothing of hostname records, nor of ACME.
  */
 export interface Budget {
   /** Takes one order out of every limit that it counts for, or out of none. */
   take(request: PlannedOrder): Promise<Grant>
-  /** An order that was granted ended without a certificate: CAs count certificates that they issue. */
-  giveBack(request: Pick<PlannedOrder, 'ca' | 'names' | 'exemption'>): Promise<void>
+  /**
+   * An order that was granted is over and the CA cannot have signed anything for it: CAs count the
+   * certificates that they issue. To be said once: where from is in lifecycle/dropped-orders.ts.
+   */
+  giveBack(order: TakenOrder): Promise<void>
   /** Whether one more failed validation of the name would be allowed; asked before the CA looks. */
   mayValidate(request: Pick<PlannedOrder, 'ca' | 'hostname' | 'priority'>): Promise<Grant>
   noteFailedValidation(failure: Pick<PlannedOrder, 'ca' | 'hostname'>): Promise<void>
-  /** The CA said "too many requests" (429, or the problem `rateLimited`). */
-  noteLimited(refusal: Refusal): Promise<void>
+  /** The CA has seen the name proved: what failed before is forgiven. */
+  noteValidation(success: Pick<PlannedOrder, 'ca' | 'hostname'>): Promise<void>
+  /**
+   * The CA said "too many requests" (429, or the problem `rateLimited`).
+   *
+   * @returns until when nothing is granted for this name: as long as the CA wants
+   */
+  noteLimited(refusal: Refusal): Promise<number>
+}
+
+export interface TakenOrder extends Pick<PlannedOrder, 'ca' | 'names' | 'exemption'> {
+  /** When it was granted, or before. */
+  takenAt: number
 }
 
 export interface PlannedOrder {
@@ -24,6 +39,10 @@ export interface PlannedOrder {
   hostname: Hostname
   /** All names of the certificate, wildcards too. */
   names: readonly string[]
+  /** Zones share what there is (fair-shares.ts). */
+  zoneId: string
+  /** Whether the name is known to lead here, or to be its zone's: others are served after it. */
+  isReady: boolean
   priority: Priority
   exemption: Exemption
 }
@@ -33,12 +52,6 @@ export interface PlannedOrder {
  * is new, then what failed.
  */
 export type Priority = 'expiring' | 'new' | 'retry'
-
-/**
- * Renewals count for fewer limits: `renewal`, the same names as a certificate that there is; `ari`, and
- * the CA is told which one it replaces (RFC 9773).
- */
-export type Exemption = 'none' | 'renewal' | 'ari'
 
 export interface Refusal {
   ca: string
@@ -64,4 +77,5 @@ export type Grant =
       sentence: string
     }
 
-export type LimitName = CaLimit | 'retry_after'
+/** Ours are the shares of a zone, which keep no limit but leave something to others. */
+export type LimitName = CaLimit | 'retry_after' | 'zone_orders' | 'zone_first_orders'

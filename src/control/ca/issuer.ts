@@ -33,7 +33,12 @@ export interface Issuer {
   listCaaIdentities(signal: AbortSignal): Promise<readonly string[]>
   /** Our account as CAA records name it (RFC 8657 section 3); undefined where there is none. */
   findAccountUri(signal: AbortSignal): Promise<string | undefined>
-  /** Opens an order for one chain (RFC 8555 section 7.4). */
+  /**
+   * Opens an order for one chain (RFC 8555 section 7.4).
+   *
+   * @throws {IssuerError} `not-replaceable` where the CA does not take it for the replacement that it is
+   *   to be, and no order was opened
+   */
   openOrder(request: OrderRequest, signal: AbortSignal): Promise<Order>
   /**
    * Tells the CA to look at these challenges of the order (section 7.5.1): one of each name that is
@@ -94,6 +99,8 @@ export type IssuerErrorKind =
   | 'busy'
   /** The CA refuses this order or CSR for good. */
   | 'rejected'
+  /** The CA does not believe, or cannot be told, which certificate the order replaces (RFC 9773). */
+  | 'not-replaceable'
   /** The CA does not know the order (any more). */
   | 'unknown-order'
 

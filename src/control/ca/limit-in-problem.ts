@@ -18,4 +18,6 @@ const ANCHORS: ReadonlyMap<string, CaLimit> = new Map([
   ['new-certificates-per-exact-set-of-hostnames', 'duplicate_certificates'],
   ['authorization-failures-per-identifier-per-account', 'failed_validations'],
   ['authorization-failures-per-hostname-per-account', 'failed_validations'],
+  ['consecutive-authorization-failures-per-identifier-per-account', 'consecutive_failures'],
+  ['consecutive-authorization-failures-per-hostname-per-account', 'consecutive_failures'],
 ])

@@ -1,10 +1,17 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
-import { advance, hasOpenOrder, type Issuance, type ManagedChain } from '#domain/issuance.ts'
+import {
+  advance,
+  hasOpenOrder,
+  type Issuance,
+  type IssuanceEvent,
+  type ManagedChain,
+} from '#domain/issuance.ts'
 import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
 import { MAX_DCV_ATTEMPTS, SLOWEST_ATTEMPT, validationDelayMs } from '#domain/validation.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
+import { isReady } from './rival-orders.ts'
 import type { Step, StepOutcome } from './step.ts'
 
 export interface AppliedOutcome {
@@ -26,7 +33,8 @@ export function applyOutcome(
   const chain = record.chains.find((one) => one.keyAlgorithm === keyAlgorithm)
   if (!chain || record.removal) return undefined
   if (outcome.kind === 'signed') return applySigned(record, chain, { outcome, now })
-  const next = goOnRenewing(chain, advance(chain.issuance, outcome.event, now), now)
+  const found = isReady(record) ? withoutWait(outcome.event, now) : outcome.event
+  const next = goOnRenewing(chain, advance(chain.issuance, found, now), now)
   const issuance = asAsked(chain.issuance, next, begunAt)
   if (issuance === chain.issuance) return undefined
   return { record: replaceChain(withProvenMethod(record, chain, outcome), { ...chain, issuance }) }
@@ -42,6 +50,7 @@ export function isStillWanted(
 ): boolean {
   const issuance = chainOf(current, chain.keyAlgorithm)?.issuance
   return (
+    !current.removal &&
     issuance?.state === chain.issuance.state &&
     orderUrlOf(issuance) === orderUrlOf(chain.issuance) &&
     current.ssl?.packId === record.ssl?.packId &&
@@ -99,6 +108,11 @@ function asAsked(before: Issuance, after: Issuance, begunAt: number): Issuance {
   return before.nextAt > begunAt ? { ...after, nextAt: before.nextAt } : after
 }
 
+/** The proof that it waits for was found while the step was under way. */
+function withoutWait(event: IssuanceEvent, now: number): IssuanceEvent {
+  return event.type === 'deferred' && event.awaitsProof ? { ...event, retryAt: now } : event
+}
+
 type TryingState = 'scheduled' | 'ordered' | 'validating' | 'finalizing'
 
 function isTrying(issuance: Issuance): issuance is Extract<Issuance, { state: TryingState }> {
@@ -149,5 +163,15 @@ export function applyOwnership(
   const ownership = advanceOwnership(record.ownership, stamped, now)
   if (ownership === record.ownership) return undefined
   const isNews = ownership.state !== record.ownership.state
-  return { record: { ...(isNews ? next : record), ownership } }
+  const known = { ...(isNews ? next : record), ownership }
+  const isHastened = event.type === 'proved' || event.type === 'restart'
+  return { record: isHastened ? { ...known, chains: hasten(known.chains, now) } : known }
+}
+
+/** Whatever waits for this proof gets on at once. */
+function hasten(chains: readonly ManagedChain[], now: number): ManagedChain[] {
+  return chains.map((chain) => ({
+    ...chain,
+    issuance: advance(chain.issuance, { type: 'hastened' }, now),
+  }))
 }

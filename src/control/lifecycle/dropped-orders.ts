@@ -1,55 +1,49 @@
-import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { Issuance, ManagedChain } from '#domain/issuance.ts'
+import type { Issuance } from '#domain/issuance.ts'
 import type { Order } from '#domain/order.ts'
 
 import type { Budget } from '../ca/budget.ts'
-import type { Issuers } from '../ca/issuers.ts'
-import { exemptionOf } from './order-step.ts'
 import { namesOf } from './step.ts'
 
-export interface DroppedOrdersOptions {
-  issuers: Issuers
-  budget: Budget
-  findCertificate(id: string): Promise<Certificate | undefined>
-}
-
 /**
- * Gives back what the orders took that a record had and has no more, because it was edited or removed:
- * CAs count the certificates that they issue, and whoever deletes and creates a name again, as people
- * do while its DNS is not right, must not use up a week's.
+ * Gives back what the orders took that a record had and has no more: because they came to nothing, or
+ * because it was edited or removed. CAs count the certificates that they issue, and whoever deletes and
+ * creates a name again, as people do while its DNS is not right, must not use up a week's.
+ *
+ * To be called with what one transaction of the store read and wrote, after it, by whoever made it. So
+ * the decision is that transaction's, and is made once: whatever else happens at the same time, an order
+ * leaves its record in one of them. A CSR is sent only for a record that says so (`finalizing`): what is
+ * given back was never signed, and what may have been is never given back.
  *
  * @param after undefined: the record was removed
  */
 export async function giveBackDropped(
   before: CustomHostname,
   after: CustomHostname | undefined,
-  options: DroppedOrdersOptions,
+  budget: Pick<Budget, 'giveBack'>,
 ): Promise<void> {
-  const kept = (after?.chains ?? []).map(({ issuance }) => unsignedOrderOf(issuance)?.url)
-  for (const chain of before.chains) {
-    const order = unsignedOrderOf(chain.issuance)
-    if (order && !kept.includes(order.url)) await giveBack(order, { before, chain }, options)
+  const kept = (after?.chains ?? []).map(({ issuance }) => orderOf(issuance)?.url)
+  for (const { issuance } of before.chains) {
+    const order = isUnsigned(issuance) ? orderOf(issuance) : undefined
+    if (order && !kept.includes(order.url)) await giveBackOrder(order, before, budget)
   }
 }
 
-/** An order that is finalized may have become a certificate, whether we saw it or not. */
-function unsignedOrderOf(issuance: Issuance): Order | undefined {
-  const isUnsigned = issuance.state === 'ordered' || issuance.state === 'validating'
-  return isUnsigned ? issuance.order : undefined
+/** What the order took, and no more: not what it would take now. */
+export async function giveBackOrder(
+  { ca, taken }: Order,
+  record: CustomHostname,
+  budget: Pick<Budget, 'giveBack'>,
+): Promise<void> {
+  if (!taken) return
+  const { exemption, at: takenAt } = taken
+  await budget.giveBack({ ca, names: namesOf(record), exemption, takenAt })
 }
 
-async function giveBack(
-  { ca }: Order,
-  { before: record, chain }: { before: CustomHostname; chain: ManagedChain },
-  { issuers, budget, findCertificate }: DroppedOrdersOptions,
-): Promise<void> {
-  const issuer = issuers.find(ca)
-  if (!issuer) return
-  for (const { certificate } of record.chains) {
-    // It went with the edit, so nobody can tell any more what the order was exempt from.
-    if (certificate && !(await findCertificate(certificate.id))) return
-  }
-  const exemption = await exemptionOf(issuer, { record, chain }, { findCertificate })
-  await budget.giveBack({ ca, names: namesOf(record), exemption })
+function isUnsigned({ state }: Issuance): boolean {
+  return state === 'ordered' || state === 'validating'
+}
+
+function orderOf(issuance: Issuance): Order | undefined {
+  return 'order' in issuance ? issuance.order : undefined
 }

@@ -9,11 +9,12 @@ import { IssuerError } from '../ca/issuer.ts'
 import { applyOutcome, applyOwnership, isStillWanted } from './apply.ts'
 import type { Deployments } from './deployments.ts'
 import { isHeld } from './holds.ts'
-import { dropOutcome, takeStep } from './issuance-steps.ts'
+import { giveBackOrder } from './dropped-orders.ts'
+import { takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
 import { isRunOut } from './retirement.ts'
 import { listOthers, moveRivals, rivalTargetsOf, type RivalStore } from './rivals.ts'
-import type { StepDependencies, StepOutcome } from './step.ts'
+import type { Step, StepDependencies, StepOutcome } from './step.ts'
 import { writeRecord, type WriteDependencies } from './write-record.ts'
 
 /** What of the store a worker needs. */
@@ -118,7 +119,7 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
       isLeaving ? inspectOwnership(record, job) : undefined,
     ])
     if (!outcome) return
-    let isOvertaken = false
+    let isOvertaken = true
     const after = await write(job, (current) => {
       isOvertaken = !isStillWanted(step, current)
       if (isOvertaken) return undefined
@@ -128,6 +129,16 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     if (isOvertaken) await dropOutcome(outcome, step, options)
     if (after && finding && isInVain(outcome)) await retireIfGone(finding, job)
   }
+}
+
+/** An edit overtook the step, or the record is gone: nobody has what it ordered. */
+async function dropOutcome(
+  outcome: StepOutcome,
+  { record }: Pick<Step, 'record'>,
+  { budget }: Pick<HostnameWorkerOptions, 'budget'>,
+): Promise<void> {
+  if (outcome.kind !== 'event' || outcome.event.type !== 'order-opened') return
+  await giveBackOrder(outcome.event.order, record, budget)
 }
 
 /** The name is not ready, or no CA may or would take an order for it. */

@@ -1,14 +1,14 @@
 import type { Certificate } from '#domain/certificate.ts'
 import { renewalDueAt } from '#domain/certificate.ts'
-import { hasOpenOrder } from '#domain/issuance.ts'
 import type { Order } from '#domain/order.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import { afterIssuerError } from './issuer-failure.ts'
-import { exemptionOf, hasAlternative, openOrder } from './order-step.ts'
+import { hasAlternative, openOrder } from './order-step.ts'
 import { confirm, prove } from './prove-step.ts'
 import { firstCheckAt, renew } from './renew-step.ts'
 import { orderDelayMs } from './retry-delays.ts'
+import { awaitProof, isUnprovedRival } from './rival-orders.ts'
 import {
   event,
   namesOf,
@@ -27,41 +27,6 @@ export async function takeStep(
   step: Step,
   deps: StepDependencies,
 ): Promise<StepOutcome | undefined> {
-  const outcome = await act(step, deps)
-  await giveBackIfLost(outcome, step, deps)
-  return outcome
-}
-
-/** CAs count the certificates that they issue: an order without one is not to be held against us. */
-async function giveBackIfLost(
-  outcome: StepOutcome | undefined,
-  step: Step,
-  deps: StepDependencies,
-): Promise<void> {
-  const { issuance } = step.chain
-  const isLost =
-    outcome?.kind === 'event' && ['failed', 'order-expired'].includes(outcome.event.type)
-  if (isLost && hasOpenOrder(issuance)) await giveBack(issuance.order, step, deps)
-}
-
-/** An edit overtook the step: nobody waits for what it ordered. */
-export async function dropOutcome(
-  outcome: StepOutcome,
-  step: Step,
-  deps: StepDependencies,
-): Promise<void> {
-  if (outcome.kind !== 'event' || outcome.event.type !== 'order-opened') return
-  await giveBack(outcome.event.order, step, deps)
-}
-
-async function giveBack({ ca }: Order, step: Step, deps: StepDependencies): Promise<void> {
-  const issuer = deps.issuers.find(ca)
-  if (!issuer) return
-  const exemption = await exemptionOf(issuer, step, deps)
-  await deps.budget.giveBack({ ca, names: namesOf(step.record), exemption })
-}
-
-async function act(step: Step, deps: StepDependencies): Promise<StepOutcome | undefined> {
   const { issuance } = step.chain
   try {
     switch (issuance.state) {
@@ -102,6 +67,7 @@ async function proveOrConfirm(
 ): Promise<StepOutcome> {
   const context = { step, issuer: issuerOf(issuance.order, deps) }
   if (issuance.order.challenges.length > 0) return prove(issuance, context, deps)
+  if (await isUnprovedRival(step.record, deps)) return awaitProof(step, deps)
   const confirmed = await confirm(issuance, context, deps)
   return confirmed === 'authorized' ? authorize(step, deps) : confirmed
 }
@@ -128,6 +94,7 @@ async function awaitValidation(
       return event({ type: 'failed', problem, retryAt, ...(isElsewhere && { avoid: ca }) })
     }
     case 'ready':
+      await budget.noteValidation({ ca, hostname: step.record.hostname })
       return authorize(step, deps)
     default:
       return progress satisfies never

@@ -31,6 +31,7 @@ export async function afterIssuerError(
       return { type: 'failed', problem, retryAt: now + delay }
     }
     case 'rejected':
+    case 'not-replaceable':
       return {
         type: 'failed',
         problem,
@@ -67,18 +68,18 @@ async function wait(
   const { ca } = issuance.order
   const { awaySince = now } = issuance
   const laterMs = Math.min(Math.max(shortestMs, (now - awaySince) / 4), LONGEST_PAUSE_MS)
-  const retryAt = Math.round(now + (retryAfterMs ?? laterMs))
+  const isLimited = error.kind === 'rate-limited'
+  const { hostname } = step.record
+  const limited = { ca, hostname, names: namesOf(step.record), retryAfterMs, problem }
+  const retryAt = isLimited
+    ? await budget.noteLimited(limited)
+    : Math.round(now + (retryAfterMs ?? laterMs))
   if (error.kind === 'unavailable') outages.note(ca)
-  if (error.kind === 'rate-limited') {
-    const { hostname } = step.record
-    await budget.noteLimited({ ca, hostname, names: namesOf(step.record), retryAfterMs, problem })
-  }
   const knownAwayUntil = retryAfterMs === undefined ? now : retryAt
   const isTooLong = knownAwayUntil - awaySince >= PATIENCE_MS
   const avoid = elsewhere(step, deps)
   if (isTooLong && avoid.avoid !== undefined)
     return { type: 'failed', problem, retryAt: now, ...avoid }
-  const isLimited = error.kind === 'rate-limited'
   return {
     type: 'still-waiting',
     retryAt,

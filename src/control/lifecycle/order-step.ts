@@ -1,15 +1,16 @@
 import { expiryWarningAt, type Chain } from '#domain/certificate.ts'
 import type { Issuance } from '#domain/issuance.ts'
-import { CHALLENGE_TYPES, type Order } from '#domain/order.ts'
+import { CHALLENGE_TYPES, type Exemption, type Order } from '#domain/order.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
 
-import type { Exemption } from '../ca/budget.ts'
+import type { Grant, PlannedOrder } from '../ca/budget.ts'
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import type { PermissionFinding } from './inspector.ts'
 import { findPermission } from './permission.ts'
 import { wantsHurry } from './renewal-pace.ts'
 import { orderDelayMs, outageDelayMs, waitSentence } from './retry-delays.ts'
+import { awaitProof, isReady, waitsForProof } from './rival-orders.ts'
 import {
   event,
   namesOf,
@@ -27,6 +28,8 @@ interface Refusal {
   kind: 'forbidden' | 'limited' | 'failed' | 'busy'
   problem: string
   retryAt: number
+  /** It would not be refused if the ownership were proved. */
+  awaitsProof?: boolean
 }
 
 /** How often those who would be served first after an outage look whether it is over. */
@@ -34,6 +37,8 @@ const LOOK_AGAIN_MS = 10 * 60_000
 
 /** The customer's CAA records choose among the CAs; a DNS that is slower than this chooses nothing. */
 const PERMISSION_MS = 1_000
+/** Whose DNS is slower than this waits like one that has nothing to show. */
+const DELEGATION_MS = 3_000
 /** Between two looks whether a CA has finished the other order for the name. */
 const BUSY_MS = 30_000
 
@@ -45,6 +50,7 @@ const BUSY_MS = 30_000
 export async function openOrder(step: Step, deps: StepDependencies): Promise<StepOutcome> {
   const wait = waitForOthers(step, deps)
   if (wait) return event({ type: 'deferred', ...wait })
+  if (await waitsForProof(step, deps)) return awaitProof(step, deps)
   const refusals: Refusal[] = []
   for (const issuer of listCandidates(step, deps)) {
     const answer = await askOne(issuer, step, deps)
@@ -108,23 +114,18 @@ async function askOne(
   step: Step,
   deps: StepDependencies,
 ): Promise<Order | Refusal> {
-  const { record } = step
   try {
     const permission = await findPermissionSoon(issuer, step, deps)
     if (!permission.isPermitted && permission.reason === 'caa') {
       return refusalByCaa(permission.problem, step, deps)
     }
-    const names = namesOf(record)
+    const replaces = await findReplaced(issuer, step, deps)
     const exemption = await exemptionOf(issuer, step, deps)
-    const spent = { ca: issuer.name, names, exemption }
-    const { hostname } = record
-    const grant = await deps.budget.take({ ...spent, hostname, priority: priorityOf(step) })
-    if (!grant.granted) {
-      return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt }
-    }
-    return await order(issuer, step, deps).catch(async (error: unknown) => {
-      await deps.budget.giveBack(spent)
-      throw error
+    if (!replaces) return await orderAs(exemption, { issuer, step, deps })
+    return await orderAs('ari', { issuer, step, deps, replaces }).catch((error: unknown) => {
+      // An order that replaces nothing counts for more: that is taken first.
+      if (!isUnbelieved(error)) throw error
+      return orderAs(exemption, { issuer, step, deps })
     })
   } catch (error) {
     if (error instanceof IssuerError) return refusalOf(error, { issuer, step, deps })
@@ -132,20 +133,73 @@ async function askOne(
   }
 }
 
-async function order(issuer: Issuer, step: Step, deps: StepDependencies): Promise<Order> {
+function isUnbelieved(error: unknown): boolean {
+  return error instanceof IssuerError && error.kind === 'not-replaceable'
+}
+
+interface Asking {
+  issuer: Issuer
+  step: Step
+  deps: StepDependencies
+  replaces?: Chain
+}
+
+/** Takes what the order counts for before the CA is asked, and writes down what that was. */
+async function orderAs(
+  exemption: Exemption,
+  { issuer, step, deps, replaces }: Asking,
+): Promise<Order | Refusal> {
   const { record, chain, signal } = step
-  const replaces = await findReplaced(issuer, step, deps)
-  const opened = await issuer.openOrder(
-    {
-      hostname: record.hostname,
-      wildcard: record.ssl?.wildcard ?? false,
-      keyAlgorithm: chain.keyAlgorithm,
-      ...(replaces && { replaces }),
-    },
-    signal,
-  )
-  deps.outages.clear(issuer.name)
-  return opened
+  const { hostname, zoneId } = record
+  const spent = { ca: issuer.name, names: namesOf(record), exemption }
+  const takenAt = deps.clock.now()
+  const grant = await take({ ...spent, hostname, zoneId, priority: priorityOf(step) }, step, deps)
+  if (!grant.granted) {
+    const awaitsProof = isScarce(grant) && !isReady(record)
+    return { kind: 'limited', problem: grant.sentence, retryAt: grant.askAgainAt, awaitsProof }
+  }
+  const wildcard = record.ssl?.wildcard ?? false
+  const { keyAlgorithm } = chain
+  const request = { hostname, wildcard, keyAlgorithm, ...(replaces && { replaces }) }
+  try {
+    const order = await issuer.openOrder(request, signal)
+    deps.outages.clear(issuer.name)
+    return { ...order, taken: { exemption, at: takenAt } }
+  } catch (error) {
+    // No record has it, so nobody else gives it back.
+    await deps.budget.giveBack({ ...spent, takenAt })
+    throw error
+  }
+}
+
+/** What no proof of ownership shows is looked for where orders are kept for names that are ready. */
+async function take(
+  order: Omit<PlannedOrder, 'isReady'>,
+  step: Step,
+  deps: StepDependencies,
+): Promise<Grant> {
+  const isKnownReady = isReady(step.record)
+  const grant = await deps.budget.take({ ...order, isReady: isKnownReady })
+  if (isKnownReady || !isScarce(grant) || !(await isDelegatedSoon(step, deps))) return grant
+  return deps.budget.take({ ...order, isReady: true })
+}
+
+function isScarce(grant: Grant): boolean {
+  return !grant.granted && grant.limit === 'orders_per_account'
+}
+
+async function isDelegatedSoon(
+  { record, signal }: Step,
+  { clock, isDelegated }: StepDependencies,
+): Promise<boolean> {
+  using patience = startDeadline(DELEGATION_MS, { clock, signal })
+  try {
+    return await isDelegated(record, patience.signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (patience.isOver) return false
+    throw error
+  }
 }
 
 /** As far as it is known soon: what the name's DNS does not say now, it is asked before validation. */
@@ -177,17 +231,16 @@ async function findReplaced(
   return certificate?.ca === issuer.name ? certificate.chain : undefined
 }
 
-/** What an order at this CA counts for: one for names that have a certificate already is a renewal. */
-export async function exemptionOf(
-  issuer: Issuer,
-  step: Pick<Step, 'record' | 'chain'>,
-  deps: Pick<StepDependencies, 'findCertificate'>,
-): Promise<Exemption> {
-  if (await findReplaced(issuer, step, deps)) return 'ari'
-  const names = namesOf(step.record)
-  for (const { certificate } of step.record.chains) {
-    const found = certificate && (await deps.findCertificate(certificate.id))
-    if (found?.ca !== undefined && isSameSet(found.hosts, names)) return 'renewal'
+/** What an order counts for: one for names that this CA has certified already is a renewal. */
+async function exemptionOf(
+  { name }: Issuer,
+  { record }: Pick<Step, 'record'>,
+  { findCertificate }: Pick<StepDependencies, 'findCertificate'>,
+): Promise<Exclude<Exemption, 'ari'>> {
+  const names = namesOf(record)
+  for (const { certificate } of record.chains) {
+    const found = certificate && (await findCertificate(certificate.id))
+    if (found?.ca === name && isSameSet(found.hosts, names)) return 'renewal'
   }
   return 'none'
 }
@@ -212,8 +265,8 @@ async function refusalOf(
   if (error.kind === 'rate-limited') {
     const { hostname } = step.record
     const names = namesOf(step.record)
-    await budget.noteLimited({ ca: issuer.name, hostname, names, retryAfterMs, problem })
-    const retryAt = clock.now() + (retryAfterMs ?? orderDelayMs(failures, random))
+    const limited = { ca: issuer.name, hostname, names, retryAfterMs, problem }
+    const retryAt = await budget.noteLimited(limited)
     return { kind: 'limited', problem: waitSentence(problem, retryAt), retryAt }
   }
   if (error.kind === 'busy') {
@@ -235,5 +288,7 @@ function summarise(refusals: readonly Refusal[]): StepOutcome {
     return event({ type: 'deferred', problem, retryAt, afterSibling: true })
   }
   const isLimited = refusals.every(({ kind }) => kind === 'limited')
-  return event({ type: isLimited ? 'deferred' : 'failed', problem, retryAt })
+  if (!isLimited) return event({ type: 'failed', problem, retryAt })
+  const awaitsProof = refusals.some((refusal) => refusal.awaitsProof)
+  return event({ type: 'deferred', problem, retryAt, ...(awaitsProof && { awaitsProof }) })
 }

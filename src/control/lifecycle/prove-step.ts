@@ -7,6 +7,7 @@ import type { Issuer } from '../ca/issuer.ts'
 import { hasAlternative } from './order-step.ts'
 import { findPermission } from './permission.ts'
 import { orderDelayMs } from './retry-delays.ts'
+import { isUnprovedRival, provingChallenges } from './rival-orders.ts'
 import {
   event,
   priorityOf,
@@ -125,9 +126,11 @@ async function chooseChallenges(
   const byName = Map.groupBy(offered, ({ identifier, wildcard = false }) =>
     wildcard ? `*.${identifier}` : identifier,
   )
+  const isRival = await isUnprovedRival(looks.record, deps)
   const challenges: OrderChallenge[] = []
   for (const choice of byName.values()) {
-    const found = await chooseOne(inOrderOf(looks.record, choice), looks, deps)
+    const proving = isRival ? provingChallenges(choice) : choice
+    const found = await chooseOne(inOrderOf(looks.record, proving), looks, deps)
     if ('problem' in found) return found
     challenges.push(found)
   }

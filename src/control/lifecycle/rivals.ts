@@ -48,6 +48,23 @@ async function listWildcards(
   return above.filter((one) => one.zoneId !== zoneId && isServableWildcard(one))
 }
 
+async function listServing(
+  record: CustomHostname,
+  others: readonly CustomHostname[],
+  store: Pick<RivalStore, 'hostnames'>,
+): Promise<CustomHostname[]> {
+  return [...others.filter(isServable), ...(await listWildcards(record, store))]
+}
+
+/** Whether the edges serve the name for another record than this. */
+export async function isServedElsewhere(
+  record: CustomHostname,
+  store: Pick<RivalStore, 'hostnames'>,
+): Promise<boolean> {
+  const serving = await listServing(record, await listOthers(record, store), store)
+  return serving.length > 0
+}
+
 /**
  * CNAME targets of the zones that serve the name, by a record of its own or by the wildcard above it;
  * undefined where nobody does.
@@ -57,7 +74,7 @@ export async function rivalTargetsOf(
   others: readonly CustomHostname[],
   { store, defaultCnameTarget }: RivalOptions,
 ): Promise<string[] | undefined> {
-  const serving = [...others.filter(isServable), ...(await listWildcards(record, store))]
+  const serving = await listServing(record, others, store)
   if (serving.length === 0) return undefined
   const zones = await Promise.all(serving.map(({ zoneId }) => store.zones.find(zoneId)))
   return zones

@@ -33,6 +33,10 @@ export interface StepDependencies {
   /** Makes the edges answer the record's challenges. */
   putAnswers(record: CustomHostname): Promise<void>
   findCertificate(id: string): Promise<Certificate | undefined>
+  /** Whether its customer lets us answer its DNS challenges. Rejects only with `signal.reason`. */
+  isDelegated(record: CustomHostname, signal: AbortSignal): Promise<boolean>
+  /** Whether the edges serve the name for another zone (`rivalTargetsOf`). */
+  isServedElsewhere(record: CustomHostname): Promise<boolean>
 }
 
 export interface Step {

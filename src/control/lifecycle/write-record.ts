@@ -14,17 +14,20 @@ export interface WriteDependencies {
   onFact: () => void
   /** Removes the answers that are not wanted any more. */
   removeAnswers(before: CustomHostname, after: CustomHostname): Promise<void>
+  /** Gives back what orders took that are not there any more (`giveBackDropped`). Never rejects. */
+  dropOrders(before: CustomHostname, after: CustomHostname): Promise<void>
 }
 
 /**
- * Changes a record and does what goes with it: publishes, takes answers back, tells the operator.
+ * Changes a record and does what goes with it: publishes, takes answers back, gives lost
+ * orders back, tells the operator.
  *
  * @param by who wants it, for the timeline. @default Custos itself
  * @returns the record as it was written; undefined where nothing was
  */
 export async function writeRecord(
   { id, change, by }: { id: string; change: HostnameChange; by?: string },
-  { store, log, clock, onFact, removeAnswers }: WriteDependencies,
+  { store, log, clock, onFact, removeAnswers, dropOrders }: WriteDependencies,
 ): Promise<CustomHostname | undefined> {
   let before: CustomHostname | undefined
   const changeSeen = (current: CustomHostname): ReturnType<HostnameChange> => {
@@ -36,6 +39,7 @@ export async function writeRecord(
   if (after.deployment.serial > before.deployment.serial) onFact()
   // What cannot be removed now expires by itself.
   await removeAnswers(before, after).catch(() => {})
+  await dropOrders(before, after)
   tell({ before, after }, { log, now: clock.now() })
   return after
 }

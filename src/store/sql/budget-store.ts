@@ -59,6 +59,10 @@ export class SqlBudgetStore implements BudgetStore {
     })
   }
 
+  async refill(bucket: Bucket, now: number): Promise<void> {
+    await this.#database.transact((db) => move(db, bucket, { now, next: () => now }))
+  }
+
   async defer(bucket: Bucket, { until, now }: { until: number; now: number }): Promise<void> {
     const next = (fullAt: number): number => deferTo(fullAt, bucket.rate, until)
     await this.#database.transact((db) => move(db, bucket, { now, next }))
@@ -78,7 +82,8 @@ async function answerOf(
 ): Promise<BudgetAnswer> {
   let answer: BudgetAnswer = { granted: true }
   for (const request of requests) {
-    const { rate, cost = 1, reserve = 0 } = request
+    const { rate, cost = 1, reserve = 0, refuses = true } = request
+    if (!refuses) continue
     const fullAt = await readFullAt(db, request, now)
     const until = availableAt(fullAt, rate, { now, cost, reserve })
     if (until <= (answer.granted ? now : answer.until)) continue

@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { KEY_ALGORITHMS } from '#domain/certificate.ts'
 import type { CustomHostname, JsonObject, Removal, SslConfig } from '#domain/custom-hostname.ts'
-import { CHALLENGE_TYPES } from '#domain/order.ts'
+import { CHALLENGE_TYPES, EXEMPTIONS } from '#domain/order.ts'
 import type { CertificateRef, Issuance, ManagedChain, RenewalInfo } from '#domain/issuance.ts'
 import type { Order } from '#domain/order.ts'
 import type { Ownership } from '#domain/ownership.ts'
@@ -118,6 +118,7 @@ const order = z.strictObject({
   ),
   expiresAt: instant,
   provedAlone: z.literal(true).exactOptional(),
+  taken: z.strictObject({ exemption: z.enum(EXEMPTIONS), at: instant }).exactOptional(),
 }) satisfies z.ZodType<Order>
 
 const renewalInfo = z.strictObject({
@@ -148,12 +149,14 @@ const issuance = z.discriminatedUnion('state', [
     turn: instant.exactOptional(),
     afterSibling: z.literal(true).exactOptional(),
     wasUnready: z.literal(true).exactOptional(),
+    awaitsProof: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('ordered'),
     ...opened,
     attempts: z.number(),
     wasUnready: z.literal(true).exactOptional(),
+    awaitsProof: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('validating'),

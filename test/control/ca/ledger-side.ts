@@ -46,9 +46,10 @@ export async function openLedgers(limits: CaLimits = LETS_ENCRYPT): Promise<Ledg
   }
 }
 
-/** An order of `app<n>.customer<n>.com`. */
+/** An order of `app<n>.customer<n>.com`, which leads here, in a zone of its own. */
 export function anOrderOf(n: number, change: Partial<PlannedOrder> = {}): PlannedOrder {
   const hostname = change.hostname ?? parseHostname(`app${n}.customer${n}.com`)
   const names = [hostname]
-  return { ca: 'le', hostname, names, priority: 'new', exemption: 'none', ...change }
+  const zone = { zoneId: `zone${n}`, isReady: true }
+  return { ca: 'le', hostname, names, ...zone, priority: 'new', exemption: 'none', ...change }
 }

@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest'
 
-import type { Grant } from '#control/ca/budget.ts'
+import type { Grant, PlannedOrder } from '#control/ca/budget.ts'
 import { withOverrides } from '#domain/ca-limits.ts'
 import { NOON } from '#test/records.ts'
 
-import { anOrderOf, HOUR, LETS_ENCRYPT, openLedgers } from './ledger-side.ts'
+import { HOUR, LETS_ENCRYPT, openLedgers, anOrderOf as orderOf } from './ledger-side.ts'
+
+/** Of one zone. */
+function anOrderOf(n: number, change: Partial<PlannedOrder> = {}): PlannedOrder {
+  return orderOf(n, { zoneId: 'zone', ...change })
+}
 
 describe('those who wait', () => {
   const oneAnHour = withOverrides(LETS_ENCRYPT, {
@@ -60,5 +65,36 @@ describe('those who wait', () => {
     for (let n = 1; n <= 10; n++) last = await ledger.take(anOrderOf(n))
     expect(last).toMatchObject({ until: NOON + 10 * HOUR, askAgainAt: NOON + 6 * HOUR })
     expect(last).toMatchObject({ sentence: expect.stringContaining('2026-11-23 10:00:00 UTC') })
+  })
+  it('are as late as the line, and do not come all at once', async () => {
+    const { ledger, other, clock } = await openLedgers(oneAnHour)
+    const waiting = Array.from({ length: 5 }, (_, n) => n + 1)
+    const asked = new Map<number, number>()
+    await ledger.take(anOrderOf(0))
+    for (const n of waiting) asked.set(n, untilOf(await ledger.take(anOrderOf(n))))
+    const { ca, hostname, names } = anOrderOf(0)
+    const problem = 'see https://letsencrypt.org/docs/rate-limits/#new-orders-per-account'
+    await other.noteLimited({ ca, hostname, names, problem, retryAfterMs: 10 * HOUR })
+    // Each comes when it was told to, and is told anew.
+    for (let hour = 1; hour <= 5; hour++) {
+      await clock.advance(HOUR)
+      for (const n of waiting.filter((one) => asked.get(one) === clock.now())) {
+        asked.set(n, untilOf(await ledger.take(anOrderOf(n))))
+      }
+    }
+    expect([...asked.values()]).toEqual([10, 11, 12, 13, 14].map((hour) => NOON + hour * HOUR))
+  })
+
+  it('are forgotten when they do not come, and hold nobody up', async () => {
+    const { ledger, clock } = await openLedgers(oneAnHour)
+    await ledger.take(anOrderOf(0))
+    await ledger.take(anOrderOf(1))
+    await clock.advance(24 * HOUR)
+    expect(await ledger.take(anOrderOf(2))).toEqual({ granted: true })
+    expect(untilOf(await ledger.take(anOrderOf(3)))).toBe(NOON + 25 * HOUR)
+    // Came a day too late, as the last: nobody in the line is a day late for it.
+    expect(untilOf(await ledger.take(anOrderOf(1)))).toBe(NOON + 26 * HOUR)
+    expect(untilOf(await ledger.take(anOrderOf(3)))).toBe(NOON + 25 * HOUR)
+    expect(untilOf(await ledger.take(anOrderOf(4)))).toBe(NOON + 27 * HOUR)
   })
 })

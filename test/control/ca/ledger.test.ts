@@ -36,10 +36,11 @@ describe('the ledger', () => {
     const retries = await takeAll(ledger, (n) => anOrderOf(n, { priority: 'retry' }))
     expect(retries.granted).toBe(15)
     const fresh = await takeAll(ledger, (n) => anOrderOf(1_000 + n))
-    expect(fresh.granted).toBe(9)
+    // Of these the last are the zones' first, which leave less.
+    expect(fresh.granted).toBe(12)
     const expiring = await takeAll(ledger, (n) => anOrderOf(2_000 + n, { priority: 'expiring' }))
     expect(expiring).toEqual({
-      granted: 6,
+      granted: 3,
       refused: {
         granted: false,
         until: NOON + 360_000,
@@ -122,13 +123,13 @@ describe('the ledger', () => {
     const order = anOrderOf(1, { priority: 'expiring' })
     for (let n = 0; n < 20; n++) {
       expect(await ledger.take(order)).toEqual({ granted: true })
-      await ledger.giveBack(order)
+      await ledger.giveBack({ ...order, takenAt: NOON })
     }
     // The order itself was made.
     expect(await scrape()).toContain('remaining{ca="le",limit="orders_per_account"} 280\n')
     // What was not spent does not come back.
     for (let n = 0; n < 5; n++) await ledger.take(order)
-    await ledger.giveBack({ ...order, exemption: 'ari' })
+    await ledger.giveBack({ ...order, exemption: 'ari', takenAt: NOON })
     expect(await ledger.take(order)).toMatchObject({ limit: 'duplicate_certificates' })
   })
 
@@ -138,13 +139,14 @@ describe('the ledger', () => {
     const may = (priority: PlannedOrder['priority']) =>
       ledger.mayValidate({ ca, hostname, priority })
     expect(await may('retry')).toEqual({ granted: true })
-    for (let n = 0; n < 3; n++) await ledger.noteFailedValidation({ ca, hostname })
+    for (let n = 0; n < 2; n++) await ledger.noteFailedValidation({ ca, hostname })
     expect(await may('retry')).toMatchObject({
       granted: false,
       until: NOON + HOUR / 5,
       limit: 'failed_validations',
       sentence: `Let's Encrypt's limit of 5 failed validations of ${hostname} in 1 hour is used up; the next validation is possible at 2026-11-23 00:12:00 UTC.`,
     })
+    await ledger.noteFailedValidation({ ca, hostname })
     expect(await may('new')).toEqual({ granted: true })
     for (let n = 0; n < 9; n++) await ledger.noteFailedValidation({ ca, hostname })
     expect(await may('expiring')).toMatchObject({ until: NOON + HOUR / 5 })
@@ -154,6 +156,68 @@ describe('the ledger', () => {
     expect(await ledger.take(anOrderOf(2))).toEqual({ granted: true })
     await clock.advance(HOUR / 5)
     expect(await may('expiring')).toEqual({ granted: true })
+  })
+
+  it('stops a name that fails one time after the other, until it is proved', async () => {
+    const { ledger, other, clock } = await openLedgers(
+      withOverrides(LETS_ENCRYPT, { failed_validations: 'unlimited' }),
+    )
+    const { ca, hostname } = anOrderOf(1)
+    const urgent = { ca, hostname, priority: 'expiring' } as const
+    for (let n = 0; n < 1_151; n++) await ledger.noteFailedValidation({ ca, hostname })
+    expect(await other.mayValidate(urgent)).toEqual({ granted: true })
+    await ledger.noteFailedValidation({ ca, hostname })
+    expect(await other.mayValidate(urgent)).toMatchObject({
+      limit: 'consecutive_failures',
+      until: NOON + DAY,
+      sentence: `Let's Encrypt's limit of 1152 failed validations of ${hostname} one after the other is used up; the next validation is possible at 2026-11-24 00:00:00 UTC.`,
+    })
+    expect(await other.take(anOrderOf(1, { priority: 'expiring' }))).toMatchObject({
+      limit: 'consecutive_failures',
+    })
+    expect(await other.take(anOrderOf(2))).toEqual({ granted: true })
+    await clock.advance(DAY)
+    expect(await other.mayValidate(urgent)).toEqual({ granted: true })
+    await ledger.noteValidation({ ca, hostname })
+    for (let n = 0; n < 1_151; n++) await ledger.noteFailedValidation({ ca, hostname })
+    expect(await other.mayValidate(urgent)).toEqual({ granted: true })
+  }, 30_000)
+
+  it('gives back no more than what still lacks of the order that is over', async () => {
+    const { ledger, other, clock } = await openLedgers()
+    const order = anOrderOf(1, { priority: 'expiring' })
+    const takenAt = clock.now()
+    await ledger.take(order)
+    // By then the bucket is full again: what is spent now, others have.
+    await clock.advance((7 * DAY) / 5)
+    expect(await takeAll(ledger, () => order)).toMatchObject({ granted: 5 })
+    await ledger.giveBack({ ...order, takenAt })
+    expect(await ledger.take(order)).toMatchObject({ limit: 'duplicate_certificates' })
+    await ledger.giveBack({ ...order, takenAt: clock.now() - (7 * DAY) / 10 })
+    expect(await other.take(order)).toMatchObject({
+      limit: 'duplicate_certificates',
+      until: clock.now() + (7 * DAY) / 10,
+    })
+  })
+
+  it('gives nothing back that would shorten what the CA asked for', async () => {
+    const { ledger, clock } = await openLedgers()
+    const order = anOrderOf(1, { priority: 'expiring' })
+    await ledger.take(order)
+    const problem = `see ${DOCS}#new-certificates-per-exact-set-of-identifiers`
+    await ledger.noteLimited(refusalOf(1, problem, 4 * DAY))
+    await ledger.giveBack({ ...order, takenAt: clock.now() })
+    expect(await ledger.take(order)).toMatchObject({ until: NOON + 4 * DAY })
+  })
+
+  it('leaves the last certificate of a name to its renewal, be there ever so few', async () => {
+    const { ledger } = await openLedgers({ ...LETS_ENCRYPT, metering: 'window' })
+    expect(await takeAll(ledger, () => anOrderOf(1))).toMatchObject({
+      granted: 1,
+      refused: { limit: 'duplicate_certificates' },
+    })
+    const renewal = anOrderOf(1, { priority: 'expiring', exemption: 'renewal' })
+    expect(await ledger.take(renewal)).toEqual({ granted: true })
   })
 
   it('has no limit for a CA of one’s own, but waits where it says so', async () => {
@@ -194,6 +258,12 @@ describe('a "too many requests" of the CA', () => {
     ['new-certificates-per-exact-set-of-identifiers', 'duplicate_certificates', [1], [2]],
     ['new-certificates-per-exact-set-of-hostnames', 'duplicate_certificates', [1], [2]],
     ['authorization-failures-per-identifier-per-account', 'failed_validations', [1], [2]],
+    [
+      'consecutive-authorization-failures-per-identifier-per-account',
+      'consecutive_failures',
+      [1],
+      [2],
+    ],
   ] as const)('teaches which limit it was: %s', async (anchor, limit, stopped, free) => {
     const { ledger, other, clock } = await openLedgers()
     const problem = `too many of them, retry after some time: see ${DOCS}#${anchor}`
@@ -216,7 +286,13 @@ describe('a "too many requests" of the CA', () => {
     'x'.repeat(100_000),
   ])('that does not say which stops the CA, renewals too, but not for long', async (problem) => {
     const { ledger, other, clock } = await openLedgers()
-    await ledger.noteLimited(refusalOf(1, problem, DAY))
+    expect(await ledger.noteLimited(refusalOf(1, problem, DAY))).toBe(NOON + DAY)
+    // The name itself waits for as long as the CA said.
+    expect(await other.take(anOrderOf(1, { priority: 'expiring' }))).toMatchObject({
+      limit: 'retry_after',
+      until: NOON + DAY,
+      sentence: expect.stringContaining('possible at 2026-11-24 00:00:00 UTC'),
+    })
     const pause = { granted: false, limit: 'retry_after', until: NOON + 600_000 }
     expect(await other.take(anOrderOf(2, { exemption: 'ari' }))).toMatchObject(pause)
     const { ca, hostname } = anOrderOf(3)

@@ -30,6 +30,21 @@ describe('applyOutcome', () => {
     expect(update && chainOf(update.record, 'rsa')?.issuance.state).toBe('scheduled')
   })
 
+  it('lets nobody wait for a proof that was found meanwhile, or that comes', () => {
+    const retryAt = now + 3_600_000
+    const event = { type: 'deferred', problem: 'not proved', retryAt, awaitsProof: true } as const
+    const outcome: StepOutcome = { kind: 'event', event }
+    const defer = (record: CustomHostname): CustomHostname =>
+      applyOutcome(record, { keyAlgorithm: 'ecdsa', outcome, now })?.record ?? record
+    const prove = (record: CustomHostname): CustomHostname =>
+      applyOwnership(record, { type: 'proved', by: 'cname', serial: 1 }, now)?.record ?? record
+    const issuanceOf = (record: CustomHostname): unknown => chainOf(record, 'ecdsa')?.issuance
+    const unproved = aHostname()
+    expect(issuanceOf(defer(unproved))).toMatchObject({ nextAt: retryAt })
+    expect(issuanceOf(defer(prove(unproved)))).toMatchObject({ nextAt: now })
+    expect(issuanceOf(prove(defer(unproved)))).toMatchObject({ nextAt: now })
+  })
+
   it('stores a signed certificate, publishes it, and drops the one it replaces', () => {
     const active = anActiveHostname()
     const old = chainOf(active, 'rsa')?.certificate?.id

@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest'
 
 import { editCustomHostname } from '#control/api/edit-custom-hostname.ts'
-import { createIssuers } from '#control/ca/issuers.ts'
 import { giveBackDropped } from '#control/lifecycle/dropped-orders.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Issuance } from '#domain/issuance.ts'
-import { anOrderAt, fakeIssuer } from '#test/fake-issuer.ts'
-import { aHostname, anActiveHostname, NOON, withIssuance } from '#test/records.ts'
-import { UNLIMITED } from '#test/unlimited-budget.ts'
+import { anOrderAt } from '#test/fake-issuer.ts'
+import { aHostname, NOON, withIssuance } from '#test/records.ts'
 
-const order = anOrderAt('one')
+const order = { ...anOrderAt('one'), taken: { exemption: 'renewal' as const, at: NOON } }
 const opened = { order, since: NOON, attempts: 0, nextAt: NOON, failures: 0 }
 const ordered: Issuance = { ...opened, state: 'ordered' }
 const finalizing: Issuance = { ...opened, state: 'finalizing', certificateId: 'c', sealedKey: '' }
@@ -19,15 +17,13 @@ async function givenBack(
   after: CustomHostname | undefined,
 ): Promise<unknown[]> {
   const given: unknown[] = []
-  const budget = { ...UNLIMITED, giveBack: async (one: unknown) => void given.push(one) }
-  const issuers = createIssuers([fakeIssuer('one')])
-  await giveBackDropped(before, after, { issuers, budget, findCertificate: async () => undefined })
+  await giveBackDropped(before, after, { giveBack: async (one) => void given.push(one) })
   return given
 }
 
 describe('what an order took', () => {
   const record = withIssuance(aHostname(), 'ecdsa', ordered)
-  const taken = { ca: 'one', names: [record.hostname], exemption: 'none' }
+  const taken = { ca: 'one', names: [record.hostname], exemption: 'renewal', takenAt: NOON }
 
   it('is given back when the hostname is removed', async () => {
     expect(await givenBack(record, undefined)).toEqual([taken])
@@ -44,8 +40,15 @@ describe('what an order took', () => {
     expect(await givenBack(record, after)).toEqual([])
   })
 
-  it('is not given back where a certificate may have come of it, or nobody knows how much it was', async () => {
+  it('is given back when the order came to nothing', async () => {
+    const failed: Issuance = { state: 'scheduled', nextAt: NOON, failures: 1, problem: 'no' }
+    expect(await givenBack(record, withIssuance(record, 'ecdsa', failed))).toEqual([taken])
+  })
+
+  it('is not given back where a certificate may have come of it, or nobody wrote down what it was', async () => {
     expect(await givenBack(withIssuance(aHostname(), 'ecdsa', finalizing), undefined)).toEqual([])
-    expect(await givenBack(withIssuance(anActiveHostname(), 'rsa', ordered), undefined)).toEqual([])
+    expect(await givenBack(record, withIssuance(record, 'ecdsa', finalizing))).toEqual([])
+    const older: Issuance = { ...ordered, order: anOrderAt('one') }
+    expect(await givenBack(withIssuance(aHostname(), 'ecdsa', older), undefined)).toEqual([])
   })
 })

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest'
 
-import type { Budget, PlannedOrder } from '#control/ca/budget.ts'
 import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
 import { advance, newIssuance, type Issuance } from '#domain/issuance.ts'
 import { fakeIssuer } from '#test/fake-issuer.ts'
-import { aCertificate, aHostname, NOON } from '#test/records.ts'
+import { aHostname, NOON } from '#test/records.ts'
 import { aCustomer, eventOf, stepsWith } from '#test/steps.ts'
 import { UNLIMITED } from '#test/unlimited-budget.ts'
 
@@ -117,138 +116,6 @@ describe('an order', () => {
   })
 })
 
-describe('a budget that is used up', () => {
-  it.each(['unavailable', 'rate-limited', 'rejected'] as const)(
-    'has back what was for an order that a CA that is %s never opened',
-    async (kind) => {
-      const given: unknown[] = []
-      const budget = {
-        ...limiting('none'),
-        giveBack: async (order: unknown) => void given.push(order),
-      }
-      const one = fakeIssuer('one', { openOrder: failing(kind) })
-      await stepsWith([one], { budget }).take(fresh)
-      expect([budget.asked.length, given.length]).toEqual([1, 1])
-      expect(budget.asked).toMatchObject(given)
-    },
-  )
-
-  const until = NOON + 40 * MINUTE
-  const sentence = 'The limit of one is used up until 00:40.'
-  const limit = 'orders_per_account'
-  const refused = { granted: false, until, askAgainAt: until, limit, sentence } as const
-  function limiting(ca: string): Budget & { asked: PlannedOrder[]; limited: unknown[] } {
-    const asked: PlannedOrder[] = []
-    const limited: unknown[] = []
-    return {
-      ...UNLIMITED,
-      asked,
-      limited,
-      take: async (order) => {
-        asked.push(order)
-        return order.ca === ca ? refused : { granted: true }
-      },
-      noteLimited: async (note) => void limited.push(note),
-    }
-  }
-
-  it('sends the name to another CA', async () => {
-    const one = fakeIssuer('one')
-    const steps = stepsWith([one, fakeIssuer('two')], { budget: limiting('one') })
-    expect(eventOf(await steps.take(fresh))).toMatchObject({ order: { ca: 'two' } })
-    expect(one.opened).toEqual([])
-  })
-
-  it('defers it where there is no other, says until when, and is no failure', async () => {
-    const steps = stepsWith([fakeIssuer('one')], { budget: limiting('one') })
-    expect(await steps.advance(fresh)).toEqual({
-      state: 'scheduled',
-      nextAt: until,
-      failures: 0,
-      problem: sentence,
-    })
-  })
-
-  it('knows what goes first, and what the CA itself asked for', async () => {
-    const budget = limiting('none')
-    const record = aHostname()
-    const certificate = { ...aCertificate(record, 'ecdsa'), ca: 'one' }
-    const steps = stepsWith([fakeIssuer('one', { hasRenewalInfo: true })], {
-      budget,
-      findCertificate: async () => certificate,
-    })
-    const served = {
-      chains: record.chains.map((chain) => ({ ...chain, certificate })),
-    }
-    await steps.take(fresh)
-    await steps.take({ state: 'scheduled', nextAt: NOON, failures: 1 })
-    await steps.take(fresh, served)
-    expect(budget.asked).toMatchObject([
-      { priority: 'new', exemption: 'none' },
-      { priority: 'retry', exemption: 'none' },
-      { priority: 'expiring', exemption: 'ari' },
-    ])
-  })
-
-  it('gets back what an order took that ended without a certificate', async () => {
-    const given: unknown[] = []
-    const budget = { ...UNLIMITED, giveBack: async (order: unknown) => void given.push(order) }
-    const checkOrder: Issuer['checkOrder'] = async () => ({
-      state: 'invalid',
-      problem: 'no such name',
-      fault: 'name',
-    })
-    const steps = stepsWith([fakeIssuer('one', { checkOrder })], { budget })
-    const ordered = await steps.advance(fresh)
-    const validating = await steps.advance(ordered)
-    expect(given).toEqual([])
-    await steps.advance(validating)
-    expect(given).toEqual([{ ca: 'one', names: [expect.any(String)], exemption: 'none' }])
-  })
-
-  it('counts the second chain of the same names as a renewal', async () => {
-    const budget = limiting('none')
-    const record = aHostname()
-    const certificate = { ...aCertificate(record, 'rsa'), ca: 'one', hosts: [record.hostname] }
-    const steps = stepsWith([fakeIssuer('one')], {
-      budget,
-      findCertificate: async () => certificate,
-    })
-    const chains = record.chains.map((chain) =>
-      chain.keyAlgorithm === 'rsa' ? { ...chain, certificate } : chain,
-    )
-    await steps.take(fresh, { hostname: record.hostname, chains })
-    const { ssl } = record
-    await steps.take(fresh, { ...record, chains, ssl: ssl && { ...ssl, wildcard: true } })
-    expect(budget.asked).toMatchObject([{ exemption: 'renewal' }, { exemption: 'none' }])
-  })
-
-  it('learns from a CA that says it is', async () => {
-    const budget = limiting('none')
-    const openOrder = failing('rate-limited', 7 * MINUTE)
-    const steps = stepsWith([fakeIssuer('one', { openOrder })], { budget })
-    expect(eventOf(await steps.take(fresh))).toMatchObject({
-      type: 'deferred',
-      retryAt: NOON + 7 * MINUTE,
-    })
-    expect(budget.limited).toMatchObject([{ ca: 'one', retryAfterMs: 7 * MINUTE }])
-  })
-
-  it('keeps a name from the CA that failed too often', async () => {
-    const one = fakeIssuer('one')
-    const budget = { ...UNLIMITED, mayValidate: limiting('one').take as Budget['mayValidate'] }
-    const steps = stepsWith([one], { budget })
-    const ordered = await steps.advance(fresh)
-    expect(await steps.advance(ordered)).toMatchObject({
-      state: 'ordered',
-      problem: sentence,
-      nextAt: until,
-      attempts: 0,
-    })
-    expect(one.begun).toEqual([])
-  })
-})
-
 describe('an order at a CA that goes away', () => {
   const away: Partial<Issuer> = {
     checkOrder: () => Promise.reject(new IssuerError('unavailable', 'The CA is away.')),
@@ -303,6 +170,15 @@ describe('an order at a CA that goes away', () => {
     })
     const steps = stepsWith([fakeIssuer('one', { checkOrder }), fakeIssuer('two')])
     expect(await steps.advance(await validating(steps))).toMatchObject({ avoid: ['one'] })
+  })
+
+  it('is forgiven its failures when the CA has seen the name proved', async () => {
+    const proved: unknown[] = []
+    const budget = { ...UNLIMITED, noteValidation: async (one: unknown) => void proved.push(one) }
+    const checkOrder: Issuer['checkOrder'] = async () => ({ state: 'ready' })
+    const steps = stepsWith([fakeIssuer('one', { checkOrder })], { budget })
+    expect(await steps.advance(await validating(steps))).toMatchObject({ state: 'finalizing' })
+    expect(proved).toMatchObject([{ ca: 'one', hostname: expect.any(String) }])
   })
 
   it('counts a failed validation where it was the name’s fault, and stays with the CA', async () => {

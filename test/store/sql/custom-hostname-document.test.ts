@@ -22,13 +22,26 @@ describe('the stored document of a custom hostname', () => {
     const history = { nextAt: 5, failures: 2, failingSince: 4, avoid: ['one'] }
     const open = {
       ...history,
-      order: { ...anOrderAt('one', ['a.com', '*.a.com']), provedAlone: true as const },
+      order: {
+        ...anOrderAt('one', ['a.com', '*.a.com']),
+        provedAlone: true as const,
+        taken: { exemption: 'renewal' as const, at: 1 },
+      },
       since: 3,
       awaySince: 2,
     }
     const issuances: Issuance[] = [
-      { state: 'scheduled', ...history, attempts: 1, problem: 'p', turn: 6, afterSibling: true },
-      { state: 'ordered', ...open, attempts: 1, problem: 'p' },
+      {
+        state: 'scheduled',
+        ...history,
+        attempts: 1,
+        problem: 'p',
+        turn: 6,
+        afterSibling: true,
+        wasUnready: true,
+        awaitsProof: true,
+      },
+      { state: 'ordered', ...open, attempts: 1, problem: 'p', wasUnready: true, awaitsProof: true },
       { state: 'validating', ...open, via: 'dns-01' },
       { state: 'finalizing', ...open, certificateId: 'c', sealedKey: 'k' },
       {

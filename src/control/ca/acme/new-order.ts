@@ -13,28 +13,32 @@ export interface NewOrder {
 }
 
 /**
- * Opens an order (RFC 8555 section 7.4). Which certificate it replaces is said where the CA takes that
- * (RFC 9773 section 5), and left out where it does not like what was said: a renewal that the CA
- * cannot tell as such is one all the same.
+ * Opens an order (RFC 8555 section 7.4). Which certificate it replaces is said where that is wanted
+ * (RFC 9773 section 5); where the CA does not take it, the caller decides: a renewal that the CA cannot
+ * tell as such is one all the same, but counts for its limits.
+ *
+ * @throws {IssuerError} `not-replaceable`
  */
 export async function postNewOrder(
   { client, request, profile }: NewOrder,
   signal: AbortSignal,
 ): Promise<AcmeResponse> {
   const directory = await client.getDirectory(signal)
+  const replaces = idOf(request)
+  if (replaces !== undefined && !directory.renewalInfo) {
+    throw new IssuerError('not-replaceable', 'The CA has no renewal information.')
+  }
   const payload = {
     identifiers: namesOf(request).map((value) => ({ type: 'dns', value })),
     ...(profile !== undefined && { profile: checkProfile(profile, directory) }),
+    ...(replaces !== undefined && { replaces }),
   }
-  const send = (whole: object): Promise<AcmeResponse> =>
-    client.post({ url: directory.newOrder, payload: whole, about: 'ca' }, signal)
-  const replaces = directory.renewalInfo && idOf(request)
-  if (replaces === undefined) return send(payload)
   try {
-    return await send({ ...payload, replaces })
+    return await client.post({ url: directory.newOrder, payload, about: 'ca' }, signal)
   } catch (error) {
-    if (!isAboutReplaced(error)) throw error
-    return send(payload)
+    if (replaces === undefined || !isAboutReplaced(error)) throw error
+    const { message, problemType } = error
+    throw new IssuerError('not-replaceable', message, { problemType, cause: error })
   }
 }
 
@@ -46,7 +50,7 @@ function idOf({ replaces }: OrderRequest): string | undefined {
  * Already replaced; not a certificate of this account, as after a change of accounts; not known (any
  * more), which Boulder calls malformed with 404.
  */
-function isAboutReplaced(error: unknown): boolean {
+function isAboutReplaced(error: unknown): error is IssuerError {
   const types = ['alreadyReplaced', 'malformed', 'unauthorized']
   return error instanceof IssuerError && types.includes(error.problemType ?? '')
 }

@@ -168,10 +168,10 @@ describe('an order that replaces a certificate', () => {
       .filter(({ path, payload }) => path === '/order-plz' && payload)
       .map(({ payload }) => payload?.replaces)
 
-  it('says so to a CA with renewal information, and to no other', async () => {
+  it('is only opened at a CA that can be told so', async () => {
     const from = ca.posted.length
-    await replace()
-    expect(new Set(replacesSince(from))).toEqual(new Set([undefined]))
+    await expect(replace()).rejects.toMatchObject({ kind: 'not-replaceable' })
+    expect(replacesSince(from)).toEqual([])
     ca.renewalInfo = informing(windowOf(24, 48))
     await issuer.close()
     issuer = issuerAt({ ...ca, secrets, clock })
@@ -184,14 +184,14 @@ describe('an order that replaces a certificate', () => {
     ['the CA does not know the field', 400, 'malformed'],
     ['the CA does not know the certificate', 404, 'malformed'],
     ['it is another account’s', 403, 'unauthorized'],
-  ])('is one like any other where %s', async (_, status, type) => {
+  ])('is not opened as another one that counts for more: %s', async (_, status, type) => {
     ca.renewalInfo = informing(windowOf(24, 48))
     const refuse = answering('/order-plz', { status, body: problem(type, 'not this one') })
     ca.fault = (request, response, posted) =>
       posted?.payload?.replaces !== undefined && refuse(request, response, posted)
     const from = ca.posted.length
-    await expect(replace()).resolves.toHaveProperty('challenges.length', 3)
-    expect(replacesSince(from).at(-1)).toBeUndefined()
+    await expect(replace()).rejects.toMatchObject({ kind: 'not-replaceable', problemType: type })
+    expect(new Set(replacesSince(from))).toEqual(new Set([renderCertificateId(chain.leaf)]))
   })
 
   it('is refused as any other for any other reason', async () => {
