@@ -48,7 +48,12 @@ export type Issuance =
       renewalInfo?: RenewalInfo
     } & Waiting)
   /** The caller's own certificate, served everywhere: nothing is due. */
-  | { state: 'uploaded'; certificateId: string }
+  | {
+      state: 'uploaded'
+      certificateId: string
+      /** When its owner was told that it is about to end. */
+      warnedAt?: number
+    }
   /** Given up until someone asks again. */
   | { state: 'timed_out'; phase: IssuancePhase; since: number; problem: string }
 

@@ -16,6 +16,8 @@ const TOLERANCE_MS = DAY_MS
 const LONGEST_RETRY_MS = DAY_MS
 /** A renewal's turn is at most 15 days off, and may be held up by an outage for as long again. */
 const LONGEST_TURN_MS = 45 * DAY_MS
+/** Between two looks at a name whose certificates are its customer's own. */
+const LONGEST_LOOK_MS = 1.25 * DAY_MS
 /** Between two questions to the CA when to renew. */
 const LONGEST_CHECK_MS = DAY_MS
 
@@ -37,7 +39,7 @@ function earliestProofOf(ownership: Ownership): number | undefined {
     case 'moved':
       return ownership.nextAt - MOVED_RETENTION_MS
     case 'verified':
-      return ownership.at
+      return Math.max(ownership.at, (ownership.look?.nextAt ?? -Infinity) - LONGEST_LOOK_MS)
     case 'deleted':
     case 'blocked':
       return undefined
@@ -89,7 +91,11 @@ function dueOwnership(ownership: Ownership, now: number): Ownership {
       return { ...ownership, since: now, nextAt: now + MOVED_RETENTION_MS }
     case 'verified':
       // Who proves the name for another zone from now on has proved it later.
-      return { ...ownership, at: now }
+      return {
+        ...ownership,
+        at: Math.min(ownership.at, now),
+        ...(ownership.look && { look: { ...ownership.look, nextAt: now } }),
+      }
     default:
       return ownership
   }

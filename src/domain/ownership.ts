@@ -13,13 +13,22 @@ export type Ownership =
       wasUnready?: true
     }
   /** Proved. Deployed once the publication with this serial is applied everywhere. */
-  | { state: 'verified'; at: number; by: OwnershipProof; serial: number }
+  | { state: 'verified'; at: number; by: OwnershipProof; serial: number; look?: LookSince }
   /** Not proved in the window, or no longer pointing here; deleted at `nextAt`. */
   | { state: 'moved'; since: number; nextAt: number; errors: readonly string[] }
   /** Removed from the zone, still readable; an edit revives it. */
   | { state: 'deleted'; since: number; errors: readonly string[] }
   /** Held back by an operator or a zone hold; only an edit after the release leaves it. */
   | { state: 'blocked'; since: number; reason: string }
+
+/** Whether it still leads here, where no renewal would tell. */
+export interface LookSince {
+  /** Why it does not; empty where it does. */
+  problems: readonly string[]
+  nextAt: number
+}
+
+const FIRST_LOOK_MS = 86_400_000
 
 export type OwnershipProof = 'cname' | 'http' | 'txt' | 'address'
 
@@ -28,6 +37,8 @@ export type OwnershipEvent =
   | { type: 'proved'; by: OwnershipProof; serial: number }
   /** `begunAt`: when the look began; who asked for another one since then gets it at once. */
   | { type: 'not-proved'; errors: readonly string[]; begunAt?: number }
+  /** Looked at again since it was proved. */
+  | ({ type: 'looked' } & LookSince)
   /** The time of a `moved` hostname is over. */
   | { type: 'lapsed' }
   /** The customer's side no longer points here, or another zone proved the name later. */
@@ -53,6 +64,12 @@ export function advanceOwnership(
         : ownership
     case 'not-proved':
       return ownership.state === 'pending' ? retryOrMove(ownership, event, now) : ownership
+    case 'looked': {
+      const { problems, nextAt } = event
+      return ownership.state === 'verified'
+        ? { ...ownership, look: { problems, nextAt } }
+        : ownership
+    }
     case 'lapsed':
       return ownership.state === 'moved'
         ? { state: 'deleted', since: now, errors: ownership.errors }
@@ -72,7 +89,10 @@ export function advanceOwnership(
 }
 
 function restart(ownership: Ownership, now: number): Ownership {
-  if (ownership.state === 'verified') return ownership
+  if (ownership.state === 'verified') {
+    const { look } = ownership
+    return look ? { ...ownership, look: { ...look, nextAt: now } } : ownership
+  }
   return { ...newOwnership(now), ...(isUnproved(ownership) && { wasUnready: true }) }
 }
 
@@ -95,4 +115,25 @@ function retryOrMove(
 
 function moved(errors: readonly string[], now: number): Ownership {
   return { state: 'moved', since: now, nextAt: now + MOVED_RETENTION_MS, errors }
+}
+
+/** Of a record, as far as it counts here. `method: undefined`: the certificates are the caller's own. */
+interface Looked {
+  ownership: Ownership
+  ssl: { method: unknown } | undefined
+}
+
+/** When to look next whether it still leads here; undefined where renewals do that. */
+export function ownLookDueAt({ ownership, ssl }: Looked): number | undefined {
+  if (ownership.state !== 'verified' || ssl === undefined || ssl.method !== undefined) {
+    return undefined
+  }
+  return ownership.look?.nextAt ?? ownership.at + FIRST_LOOK_MS
+}
+
+/** Why it did not lead here when it was last looked at; empty where it did. */
+export function ownLookProblems(record: Looked): readonly string[] {
+  const { ownership } = record
+  const isOwn = ownLookDueAt(record) !== undefined
+  return isOwn && ownership.state === 'verified' ? (ownership.look?.problems ?? []) : []
 }

@@ -107,6 +107,9 @@ function ownershipFacts(
     const isNews = ownership.errors.length > 0 && !isSame(ownership.errors, before.errors)
     return isNews ? [fact('ownership.not_verified', { problems: clipAll(ownership.errors) })] : []
   }
+  if (ownership.state === 'verified' && before.state === 'verified') {
+    return lookFacts(before.look?.problems ?? [], ownership.look?.problems ?? [])
+  }
   if (ownership.state === before.state) return []
   switch (ownership.state) {
     case 'verified':
@@ -120,6 +123,13 @@ function ownershipFacts(
     default:
       return ownership satisfies never
   }
+}
+
+function lookFacts(before: readonly string[], after: readonly string[]): TimelineFact[] {
+  if (isSame(before, after)) return []
+  return after.length > 0
+    ? [fact('ownership.left', { problems: clipAll(after) })]
+    : [fact('ownership.returned', {})]
 }
 
 function chainBefore(
@@ -230,11 +240,19 @@ function certificateFacts(before: ManagedChain, after: ManagedChain): TimelineFa
     const { id: certificateId, notAfter: expiresAt } = certificate
     facts.push(fact(kind, { keyAlgorithm, certificateId, expiresAt }))
   }
+  if (certificate && isWarned(issuance) && !isWarned(before.issuance)) {
+    const { id: certificateId, notAfter: expiresAt } = certificate
+    facts.push(fact('certificate.expiring', { keyAlgorithm, certificateId, expiresAt }))
+  }
   if (issuance.state === 'issued' && before.issuance.state === 'deploying') {
     const { certificateId } = issuance
     facts.push(fact('certificate.deployed', { keyAlgorithm, certificateId }))
   }
   return facts
+}
+
+function isWarned(issuance: Issuance): boolean {
+  return issuance.state === 'uploaded' && issuance.warnedAt !== undefined
 }
 
 function deploymentFacts(before: CustomHostname, after: CustomHostname): TimelineFact[] {

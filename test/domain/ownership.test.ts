@@ -30,6 +30,7 @@ const STATES: { [S in State]: Extract<Ownership, { state: S }> } = {
 const EVENTS: { [T in EventType]: Extract<OwnershipEvent, { type: T }> } = {
   proved: { type: 'proved', by: 'cname', serial: 9 },
   'not-proved': { type: 'not-proved', errors: ['still no'] },
+  looked: { type: 'looked', problems: ['gone'], nextAt: NOW + 1 },
   lapsed: { type: 'lapsed' },
   'moved-away': { type: 'moved-away', reason: 'points elsewhere' },
   blocked: { type: 'blocked', reason: 'held' },
@@ -59,6 +60,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
       nextAt: NOW + validationDelayMs(3),
       errors: ['still no'],
     },
+    looked: SAME,
     lapsed: SAME,
     'moved-away': SAME,
     blocked: BLOCKED,
@@ -67,6 +69,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
   verified: {
     proved: SAME,
     'not-proved': SAME,
+    looked: { ...STATES.verified, look: { problems: ['gone'], nextAt: NOW + 1 } },
     lapsed: SAME,
     'moved-away': {
       state: 'moved',
@@ -80,6 +83,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
   moved: {
     proved: SAME,
     'not-proved': SAME,
+    looked: SAME,
     lapsed: { state: 'deleted', since: NOW, errors: ['gone'] },
     'moved-away': SAME,
     blocked: BLOCKED,
@@ -88,6 +92,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
   deleted: {
     proved: SAME,
     'not-proved': SAME,
+    looked: SAME,
     lapsed: SAME,
     'moved-away': SAME,
     blocked: SAME,
@@ -96,6 +101,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
   blocked: {
     proved: SAME,
     'not-proved': SAME,
+    looked: SAME,
     lapsed: SAME,
     'moved-away': SAME,
     blocked: BLOCKED,

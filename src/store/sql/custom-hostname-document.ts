@@ -92,6 +92,7 @@ const ownership = z.discriminatedUnion('state', [
     at: instant,
     by: z.enum(proofs),
     serial: z.number(),
+    look: z.strictObject({ problems: z.array(z.string()), nextAt: instant }).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('moved'),
@@ -179,7 +180,11 @@ const issuance = z.discriminatedUnion('state', [
     renewAt: instant,
     renewalInfo: renewalInfo.exactOptional(),
   }),
-  z.strictObject({ state: z.literal('uploaded'), certificateId: z.string() }),
+  z.strictObject({
+    state: z.literal('uploaded'),
+    certificateId: z.string(),
+    warnedAt: instant.exactOptional(),
+  }),
   z.strictObject({
     state: z.literal('timed_out'),
     phase: z.enum(['initializing', 'validation', 'issuance', 'deployment']),
