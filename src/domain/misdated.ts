@@ -65,10 +65,10 @@ function turnOf(issuance: Issuance): number | undefined {
 export interface MisdatedOptions {
   now: number
   /**
-   * Certificates (ids) that were stored by a clock that was ahead. What is not valid yet is ordered
-   * anew only then: where our clock is behind, the next one would not be valid either.
+   * Certificates (ids) that were dated by a clock of ours that was ahead. What is not valid yet is
+   * ordered anew only then: where our clock is behind, the next one would not be valid either.
    */
-  storedAhead: ReadonlySet<string>
+  datedAhead: ReadonlySet<string>
 }
 
 /** The record with all that is misdated due now; the same one where nothing is. */
@@ -101,14 +101,14 @@ function dueOwnership(ownership: Ownership, now: number): Ownership {
   }
 }
 
-function dueChain(chain: ManagedChain, { now, storedAhead }: MisdatedOptions): ManagedChain {
+function dueChain(chain: ManagedChain, { now, datedAhead }: MisdatedOptions): ManagedChain {
   const { issuance, certificate } = chain
   if (!isAhead(earliestStepOf(chain), now)) return chain
   switch (issuance.state) {
     case 'issued': {
       const isOfUse = !isAhead(certificate?.notBefore, now)
       if (isOfUse) return { ...chain, issuance: { ...issuance, nextAt: now } }
-      const isOurs = storedAhead.has(issuance.certificateId)
+      const isOurs = datedAhead.has(issuance.certificateId)
       return isOurs ? { ...chain, issuance: newIssuance(now) } : chain
     }
     case 'scheduled': {

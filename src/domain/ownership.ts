@@ -29,6 +29,8 @@ export interface LookSince {
 }
 
 const FIRST_LOOK_MS = 86_400_000
+/** What of the time of a `moved` hostname is never jumped over. */
+const GRACE_MS = 86_400_000
 
 export type OwnershipProof = 'cname' | 'http' | 'txt' | 'address'
 
@@ -71,9 +73,7 @@ export function advanceOwnership(
         : ownership
     }
     case 'lapsed':
-      return ownership.state === 'moved'
-        ? { state: 'deleted', since: now, errors: ownership.errors }
-        : ownership
+      return ownership.state === 'moved' ? lapse(ownership, now) : ownership
     case 'moved-away':
       return ownership.state === 'verified' ? moved([event.reason], now) : ownership
     case 'blocked':
@@ -86,6 +86,16 @@ export function advanceOwnership(
     default:
       return event satisfies never
   }
+}
+
+/**
+ * A time that was over long ago was jumped over by the clock, or we were away: nothing is deleted in
+ * the first moment of that.
+ */
+function lapse(ownership: Extract<Ownership, { state: 'moved' }>, now: number): Ownership {
+  const isJumpedOver = now - ownership.nextAt > GRACE_MS
+  if (isJumpedOver) return { ...ownership, nextAt: now + GRACE_MS }
+  return { state: 'deleted', since: now, errors: ownership.errors }
 }
 
 function restart(ownership: Ownership, now: number): Ownership {

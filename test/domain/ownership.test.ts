@@ -37,6 +37,7 @@ const EVENTS: { [T in EventType]: Extract<OwnershipEvent, { type: T }> } = {
   restart: { type: 'restart' },
 }
 
+const DAY = 86_400_000
 const SAME = 'same'
 const BLOCKED: Ownership = { state: 'blocked', since: NOW, reason: 'held' }
 const ANEW: Ownership = newOwnership(NOW)
@@ -180,5 +181,15 @@ describe('advanceOwnership', () => {
       })
     })
     expect(fc.check(property, { numRuns: 300 }).counterexample).toBeNull()
+  })
+})
+
+describe('the time of a hostname that has moved', () => {
+  it('is never jumped over by the clock, for its last day', () => {
+    const late = advanceOwnership(STATES.moved, EVENTS.lapsed, NOW + 365 * DAY)
+    expect(late).toEqual({ ...STATES.moved, nextAt: NOW + 366 * DAY })
+    expect(advanceOwnership(late, EVENTS.lapsed, NOW + 366 * DAY)).toMatchObject({
+      state: 'deleted',
+    })
   })
 })
