@@ -8,6 +8,7 @@ import { aHostname, anActiveHostname, anOrder, NOON, withIssuance } from '#test/
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const YEAR = 365 * DAY
+const NOW_AND_A_YEAR = NOON + YEAR
 
 const datedAhead = new Set<string>()
 
@@ -53,6 +54,18 @@ describe('what waits for', () => {
     expect(isMisdated(record)).toBe(true)
     const mended = withoutMisdates(record, { now: NOON, datedAhead })
     expect(mended.ownership).toMatchObject({ nextAt: NOON, since: NOON, attempts: 3 })
+  })
+
+  it('another look is misdated where it waits a year, and so is the proof before it', () => {
+    const active = anActiveHostname()
+    const look = { problems: [], nextAt: NOW_AND_A_YEAR }
+    const proof = { state: 'verified', at: NOW_AND_A_YEAR - DAY, by: 'cname', serial: 1 } as const
+    const record = { ...active, ownership: { ...proof, look } }
+    expect(isMisdated(record)).toBe(true)
+    const mended = withoutMisdates(record, { now: NOON, datedAhead })
+    expect(mended.ownership).toMatchObject({ at: NOON, look: { nextAt: NOON } })
+    expect(isMisdated(mended)).toBe(false)
+    expect(isMisdated({ ...record, ownership: { ...proof, at: NOON } })).toBe(false)
   })
 
   it('its deletion keeps its seven days', () => {

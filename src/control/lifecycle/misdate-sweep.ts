@@ -80,17 +80,19 @@ async function isBehind({ store, clock }: MisdateSweepOptions): Promise<boolean>
 
 /** @returns whether anything was written */
 async function mend(
-  { id }: CustomHostname,
+  found: CustomHostname,
   { store, clock }: MisdateSweepOptions,
 ): Promise<boolean> {
+  const { id } = found
   const now = clock.now()
   const certificates = await store.certificates.listByHostname(id)
   // Others date theirs by a clock of their own: what is not valid yet says that ours is behind.
   const ahead = certificates.filter(({ ca, createdAt }) => ca === LOCAL_CA && createdAt > now)
-  const datedAhead = new Set(ahead.map((certificate) => certificate.id))
+  const options = { now, datedAhead: new Set(ahead.map((certificate) => certificate.id)) }
+  if (withoutMisdates(found, options) === found) return false
   let isChanged = false
   await store.hostnames.update(id, (current) => {
-    const record = withoutMisdates(current, { now, datedAhead })
+    const record = withoutMisdates(current, options)
     isChanged = record !== current
     return isChanged ? { record } : undefined
   })
