@@ -2,14 +2,15 @@ import { TLS_ALPN_PATH } from './binding.ts'
 import type { KeyAlgorithm } from './certificate.ts'
 import { KEY_ALGORITHMS } from './certificate.ts'
 import type { Hostname } from './hostname.ts'
+import { issuanceDueAt, isUnvalidated, newIssuance, type Issuance } from './issuance.ts'
+import type { ManagedChain } from './managed-chain.ts'
 import {
-  issuanceDueAt,
-  isUnvalidated,
-  newIssuance,
-  type Issuance,
-  type ManagedChain,
-} from './issuance.ts'
-import { isUnproved, newOwnership, type Ownership } from './ownership.ts'
+  isUnproved,
+  newOwnership,
+  ownLookDueAt,
+  ownLookProblems,
+  type Ownership,
+} from './ownership.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
 /** A customer's hostname in a zone: what was asked for and how far it is. */
@@ -162,7 +163,7 @@ export function dueAt(record: CustomHostname): number | undefined {
     case 'pending':
       return earliest([ownership.nextAt, ...issuanceTimes(record)])
     case 'verified':
-      return earliest(issuanceTimes(record))
+      return earliest([ownLookDueAt(record), ...issuanceTimes(record)])
     default:
       return ownership satisfies never
   }
@@ -173,8 +174,10 @@ export function dueAt(record: CustomHostname): number | undefined {
  * customers, by the thousand and behind servers that do not answer: what is new, or to be renewed,
  * must not stand in line behind them.
  */
-export function isLookedAtAgain({ ownership, chains }: CustomHostname): boolean {
+export function isLookedAtAgain(record: CustomHostname): boolean {
+  const { ownership, chains } = record
   if (ownership.state === 'pending' && isUnproved(ownership)) return true
+  if (ownLookProblems(record).length > 0) return true
   return chains.some(({ issuance }) => issuance.state !== 'timed_out' && isUnvalidated(issuance))
 }
 

@@ -1,4 +1,3 @@
-import type { KeyAlgorithm } from './certificate.ts'
 import type { ChallengeType, Order } from './order.ts'
 import { MAX_DCV_ATTEMPTS, validationDelayMs } from './validation.ts'
 
@@ -56,7 +55,12 @@ export type Issuance =
       renewalInfo?: RenewalInfo
     } & Waiting)
   /** The caller's own certificate, served everywhere: nothing is due. */
-  | { state: 'uploaded'; certificateId: string }
+  | {
+      state: 'uploaded'
+      certificateId: string
+      /** When its owner was told that it is about to end. */
+      warnedAt?: number
+    }
   /** Given up until someone asks again. */
   | { state: 'timed_out'; phase: IssuancePhase; since: number; problem: string }
 
@@ -370,29 +374,4 @@ function unreadyMark(issuance: Issuance): Unproved {
 /** The mark goes from order to order. */
 function markOf(issuance: Issuance): Unproved {
   return 'wasUnready' in issuance && issuance.wasUnready ? { wasUnready: true } : {}
-}
-
-/** A chain of a pack: what is served now, and the way of the next one. */
-export interface ManagedChain {
-  keyAlgorithm: KeyAlgorithm
-  /** The newest certificate that is stored for this chain and not yet expired when it was stored. */
-  certificate: CertificateRef | undefined
-  /**
-   * The certificate is not what is wanted any more: other names, another CA, or managed ones in the place
-   * of the caller's own. It is served until its successor is there.
-   */
-  isOutdated?: true
-  issuance: Issuance
-}
-
-export interface CertificateRef {
-  id: string
-  notBefore: number
-  notAfter: number
-}
-
-/** Another certificate is wanted: it is ordered anew, and what is there is served meanwhile. */
-export function withNewIssuance(chain: ManagedChain, now: number): ManagedChain {
-  const isOutdated = chain.certificate !== undefined
-  return { ...chain, ...(isOutdated && { isOutdated }), issuance: newIssuance(now) }
 }

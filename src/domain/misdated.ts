@@ -1,5 +1,6 @@
 import type { CustomHostname } from './custom-hostname.ts'
-import { issuanceDueAt, newIssuance, type Issuance, type ManagedChain } from './issuance.ts'
+import { issuanceDueAt, newIssuance, type Issuance } from './issuance.ts'
+import type { ManagedChain } from './managed-chain.ts'
 import type { Ownership } from './ownership.ts'
 import { MOVED_RETENTION_MS } from './validation.ts'
 
@@ -16,6 +17,8 @@ const TOLERANCE_MS = DAY_MS
 const LONGEST_RETRY_MS = DAY_MS
 /** A renewal's turn is at most 15 days off, and may be held up by an outage for as long again. */
 const LONGEST_TURN_MS = 45 * DAY_MS
+/** Between two looks at a name whose certificates are its customer's own. */
+const LONGEST_LOOK_MS = 1.25 * DAY_MS
 /** Between two questions to the CA when to renew. */
 const LONGEST_CHECK_MS = DAY_MS
 
@@ -37,7 +40,7 @@ function earliestProofOf(ownership: Ownership): number | undefined {
     case 'moved':
       return ownership.nextAt - MOVED_RETENTION_MS
     case 'verified':
-      return ownership.at
+      return Math.max(ownership.at, (ownership.look?.nextAt ?? -Infinity) - LONGEST_LOOK_MS)
     case 'deleted':
     case 'blocked':
       return undefined
@@ -63,10 +66,10 @@ function turnOf(issuance: Issuance): number | undefined {
 export interface MisdatedOptions {
   now: number
   /**
-   * Certificates (ids) that were stored by a clock that was ahead. What is not valid yet is ordered
-   * anew only then: where our clock is behind, the next one would not be valid either.
+   * Certificates (ids) that were dated by a clock of ours that was ahead. What is not valid yet is
+   * ordered anew only then: where our clock is behind, the next one would not be valid either.
    */
-  storedAhead: ReadonlySet<string>
+  datedAhead: ReadonlySet<string>
 }
 
 /** The record with all that is misdated due now; the same one where nothing is. */
@@ -89,20 +92,24 @@ function dueOwnership(ownership: Ownership, now: number): Ownership {
       return { ...ownership, since: now, nextAt: now + MOVED_RETENTION_MS }
     case 'verified':
       // Who proves the name for another zone from now on has proved it later.
-      return { ...ownership, at: now }
+      return {
+        ...ownership,
+        at: Math.min(ownership.at, now),
+        ...(ownership.look && { look: { ...ownership.look, nextAt: now } }),
+      }
     default:
       return ownership
   }
 }
 
-function dueChain(chain: ManagedChain, { now, storedAhead }: MisdatedOptions): ManagedChain {
+function dueChain(chain: ManagedChain, { now, datedAhead }: MisdatedOptions): ManagedChain {
   const { issuance, certificate } = chain
   if (!isAhead(earliestStepOf(chain), now)) return chain
   switch (issuance.state) {
     case 'issued': {
       const isOfUse = !isAhead(certificate?.notBefore, now)
       if (isOfUse) return { ...chain, issuance: { ...issuance, nextAt: now } }
-      const isOurs = storedAhead.has(issuance.certificateId)
+      const isOurs = datedAhead.has(issuance.certificateId)
       return isOurs ? { ...chain, issuance: newIssuance(now) } : chain
     }
     case 'scheduled': {

@@ -13,13 +13,24 @@ export type Ownership =
       wasUnready?: true
     }
   /** Proved. Deployed once the publication with this serial is applied everywhere. */
-  | { state: 'verified'; at: number; by: OwnershipProof; serial: number }
+  | { state: 'verified'; at: number; by: OwnershipProof; serial: number; look?: LookSince }
   /** Not proved in the window, or no longer pointing here; deleted at `nextAt`. */
   | { state: 'moved'; since: number; nextAt: number; errors: readonly string[] }
   /** Removed from the zone, still readable; an edit revives it. */
   | { state: 'deleted'; since: number; errors: readonly string[] }
   /** Held back by an operator or a zone hold; only an edit after the release leaves it. */
   | { state: 'blocked'; since: number; reason: string }
+
+/** Whether it still leads here, where no renewal would tell. */
+export interface LookSince {
+  /** Why it does not; empty where it does. */
+  problems: readonly string[]
+  nextAt: number
+}
+
+const FIRST_LOOK_MS = 86_400_000
+/** What of the time of a `moved` hostname is never jumped over. */
+const GRACE_MS = 86_400_000
 
 export type OwnershipProof = 'cname' | 'http' | 'txt' | 'address'
 
@@ -31,6 +42,8 @@ export type OwnershipEvent =
    * could not even be looked for, which shows nothing of the customer.
    */
   | { type: 'not-proved'; errors: readonly string[]; isOurs?: boolean; begunAt?: number }
+  /** Looked at again since it was proved. */
+  | ({ type: 'looked' } & LookSince)
   /** The time of a `moved` hostname is over. */
   | { type: 'lapsed' }
   /** The customer's side no longer points here, or another zone proved the name later. */
@@ -56,10 +69,14 @@ export function advanceOwnership(
         : ownership
     case 'not-proved':
       return ownership.state === 'pending' ? retryOrMove(ownership, event, now) : ownership
-    case 'lapsed':
-      return ownership.state === 'moved'
-        ? { state: 'deleted', since: now, errors: ownership.errors }
+    case 'looked': {
+      const { problems, nextAt } = event
+      return ownership.state === 'verified'
+        ? { ...ownership, look: { problems, nextAt } }
         : ownership
+    }
+    case 'lapsed':
+      return ownership.state === 'moved' ? lapse(ownership, now) : ownership
     case 'moved-away':
       return ownership.state === 'verified' ? moved([event.reason], now) : ownership
     case 'blocked':
@@ -74,8 +91,21 @@ export function advanceOwnership(
   }
 }
 
+/**
+ * A time that was over long ago was jumped over by the clock, or we were away: nothing is deleted in
+ * the first moment of that.
+ */
+function lapse(ownership: Extract<Ownership, { state: 'moved' }>, now: number): Ownership {
+  const isJumpedOver = now - ownership.nextAt > GRACE_MS
+  if (isJumpedOver) return { ...ownership, nextAt: now + GRACE_MS }
+  return { state: 'deleted', since: now, errors: ownership.errors }
+}
+
 function restart(ownership: Ownership, now: number): Ownership {
-  if (ownership.state === 'verified') return ownership
+  if (ownership.state === 'verified') {
+    const { look } = ownership
+    return look ? { ...ownership, look: { ...look, nextAt: now } } : ownership
+  }
   return { ...newOwnership(now), ...(isUnproved(ownership) && { wasUnready: true }) }
 }
 
@@ -98,4 +128,25 @@ function retryOrMove(
 
 function moved(errors: readonly string[], now: number): Ownership {
   return { state: 'moved', since: now, nextAt: now + MOVED_RETENTION_MS, errors }
+}
+
+/** Of a record, as far as it counts here. `method: undefined`: the certificates are the caller's own. */
+interface Looked {
+  ownership: Ownership
+  ssl: { method: unknown } | undefined
+}
+
+/** When to look next whether it still leads here; undefined where renewals do that. */
+export function ownLookDueAt({ ownership, ssl }: Looked): number | undefined {
+  if (ownership.state !== 'verified' || ssl === undefined || ssl.method !== undefined) {
+    return undefined
+  }
+  return ownership.look?.nextAt ?? ownership.at + FIRST_LOOK_MS
+}
+
+/** Why it did not lead here when it was last looked at; empty where it did. */
+export function ownLookProblems(record: Looked): readonly string[] {
+  const { ownership } = record
+  const isOwn = ownLookDueAt(record) !== undefined
+  return isOwn && ownership.state === 'verified' ? (ownership.look?.problems ?? []) : []
 }

@@ -1,6 +1,7 @@
 import type { CustomHostname, SslConfig } from './custom-hostname.ts'
 import type { KeyAlgorithm } from './certificate.ts'
-import { newIssuance, type Issuance, type ManagedChain } from './issuance.ts'
+import { newIssuance, type Issuance } from './issuance.ts'
+import type { ManagedChain } from './managed-chain.ts'
 import type { Order } from './order.ts'
 import { hostnameStatus } from './status.ts'
 import type { TimelineDetails, TimelineEvent, TimelineFact, TimelineKind } from './timeline.ts'
@@ -107,6 +108,9 @@ function ownershipFacts(
     const isNews = ownership.errors.length > 0 && !isSame(ownership.errors, before.errors)
     return isNews ? [fact('ownership.not_verified', { problems: clipAll(ownership.errors) })] : []
   }
+  if (ownership.state === 'verified' && before.state === 'verified') {
+    return lookFacts(before.look?.problems ?? [], ownership.look?.problems ?? [])
+  }
   if (ownership.state === before.state) return []
   switch (ownership.state) {
     case 'verified':
@@ -120,6 +124,13 @@ function ownershipFacts(
     default:
       return ownership satisfies never
   }
+}
+
+function lookFacts(before: readonly string[], after: readonly string[]): TimelineFact[] {
+  if (isSame(before, after)) return []
+  return after.length > 0
+    ? [fact('ownership.left', { problems: clipAll(after) })]
+    : [fact('ownership.returned', {})]
 }
 
 function chainBefore(
@@ -230,11 +241,19 @@ function certificateFacts(before: ManagedChain, after: ManagedChain): TimelineFa
     const { id: certificateId, notAfter: expiresAt } = certificate
     facts.push(fact(kind, { keyAlgorithm, certificateId, expiresAt }))
   }
+  if (certificate && isWarned(issuance) && !isWarned(before.issuance)) {
+    const { id: certificateId, notAfter: expiresAt } = certificate
+    facts.push(fact('certificate.expiring', { keyAlgorithm, certificateId, expiresAt }))
+  }
   if (issuance.state === 'issued' && before.issuance.state === 'deploying') {
     const { certificateId } = issuance
     facts.push(fact('certificate.deployed', { keyAlgorithm, certificateId }))
   }
   return facts
+}
+
+function isWarned(issuance: Issuance): boolean {
+  return issuance.state === 'uploaded' && issuance.warnedAt !== undefined
 }
 
 function deploymentFacts(before: CustomHostname, after: CustomHostname): TimelineFact[] {

@@ -41,6 +41,9 @@ export interface TimelineDetails {
   /** We looked and found no proof, for other reasons than before. */
   'ownership.not_verified': { problems: readonly string[] }
   'ownership.verified': { proof: OwnershipProof }
+  /** It was proved and does not lead here any more; it is served all the same. */
+  'ownership.left': { problems: readonly string[] }
+  'ownership.returned': NoDetails
   'ownership.moved': { problems: readonly string[] }
   'ownership.deleted': NoDetails
   'ownership.blocked': { problem: string }
@@ -62,6 +65,8 @@ export interface TimelineDetails {
   'certificate.timed_out': { keyAlgorithm: KeyAlgorithm; phase: IssuancePhase; problem: string }
   'certificate.issued': { keyAlgorithm: KeyAlgorithm; certificateId: string; expiresAt: number }
   'certificate.renewed': { keyAlgorithm: KeyAlgorithm; certificateId: string; expiresAt: number }
+  /** The customer's own: nobody else renews it. */
+  'certificate.expiring': { keyAlgorithm: KeyAlgorithm; certificateId: string; expiresAt: number }
   'certificate.deployed': { keyAlgorithm: KeyAlgorithm; certificateId: string }
 
   /** `detail`: by whom, and with what. */
@@ -88,6 +93,9 @@ const SENTENCES: {
 
   'ownership.not_verified': ({ problems }) => `Ownership is not proved yet: ${problems.join(' ')}`,
   'ownership.verified': ({ proof }) => `Ownership was proved by ${PROOFS[proof]}.`,
+  'ownership.left': ({ problems }) =>
+    `The hostname does not lead here any more: ${problems.join(' ')}`,
+  'ownership.returned': () => 'The hostname leads here again.',
   'ownership.moved': ({ problems }) => `The hostname counts as moved: ${problems.join(' ')}`,
   'ownership.deleted': () => 'The hostname stayed moved for too long and was taken from the zone.',
   'ownership.blocked': ({ problem }) => `The hostname was blocked: ${problem}`,
@@ -115,6 +123,8 @@ const SENTENCES: {
     `The ${KEY_TITLES[keyAlgorithm]} certificate was issued; it expires at ${renderTime(expiresAt)}.`,
   'certificate.renewed': ({ keyAlgorithm, expiresAt }) =>
     `The ${KEY_TITLES[keyAlgorithm]} certificate was renewed; it expires at ${renderTime(expiresAt)}.`,
+  'certificate.expiring': ({ keyAlgorithm, expiresAt }) =>
+    `The uploaded ${KEY_TITLES[keyAlgorithm]} certificate expires at ${renderTime(expiresAt)}: upload another.`,
   'certificate.deployed': ({ keyAlgorithm }) =>
     `Every edge serves the ${KEY_TITLES[keyAlgorithm]} certificate.`,
 

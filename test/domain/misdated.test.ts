@@ -8,8 +8,9 @@ import { aHostname, anActiveHostname, anOrder, NOON, withIssuance } from '#test/
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const YEAR = 365 * DAY
+const NOW_AND_A_YEAR = NOON + YEAR
 
-const storedAhead = new Set<string>()
+const datedAhead = new Set<string>()
 
 function isMisdated(record: CustomHostname, now = NOON): boolean {
   return (earliestWriteOf(record) ?? -Infinity) > now
@@ -41,7 +42,7 @@ describe('what waits for', () => {
       expect(isMisdated(withState(waiting(NOON + longestMs)))).toBe(false)
       const record = withState(waiting(NOON + YEAR))
       expect(isMisdated(record)).toBe(true)
-      const mended = withoutMisdates(record, { now: NOON, storedAhead })
+      const mended = withoutMisdates(record, { now: NOON, datedAhead })
       expect(isDue(mended, NOON)).toBe(true)
       expect(isMisdated(mended)).toBe(false)
     },
@@ -51,14 +52,26 @@ describe('what waits for', () => {
     const pending = { state: 'pending', since: NOON + YEAR, attempts: 3, errors: [] } as const
     const record = aHostname({ ownership: { ...pending, nextAt: NOON + YEAR }, chains: [] })
     expect(isMisdated(record)).toBe(true)
-    const mended = withoutMisdates(record, { now: NOON, storedAhead })
+    const mended = withoutMisdates(record, { now: NOON, datedAhead })
     expect(mended.ownership).toMatchObject({ nextAt: NOON, since: NOON, attempts: 3 })
+  })
+
+  it('another look is misdated where it waits a year, and so is the proof before it', () => {
+    const active = anActiveHostname()
+    const look = { problems: [], nextAt: NOW_AND_A_YEAR }
+    const proof = { state: 'verified', at: NOW_AND_A_YEAR - DAY, by: 'cname', serial: 1 } as const
+    const record = { ...active, ownership: { ...proof, look } }
+    expect(isMisdated(record)).toBe(true)
+    const mended = withoutMisdates(record, { now: NOON, datedAhead })
+    expect(mended.ownership).toMatchObject({ at: NOON, look: { nextAt: NOON } })
+    expect(isMisdated(mended)).toBe(false)
+    expect(isMisdated({ ...record, ownership: { ...proof, at: NOON } })).toBe(false)
   })
 
   it('its deletion keeps its seven days', () => {
     const moved = { state: 'moved', since: NOON + YEAR, errors: [] } as const
     const record = aHostname({ ownership: { ...moved, nextAt: NOON + YEAR + 7 * DAY } })
-    const mended = withoutMisdates(record, { now: NOON, storedAhead })
+    const mended = withoutMisdates(record, { now: NOON, datedAhead })
     expect(mended.ownership).toMatchObject({ state: 'moved', nextAt: NOON + 7 * DAY })
   })
 
@@ -66,7 +79,7 @@ describe('what waits for', () => {
     const record = anActiveHostname()
     expect(isMisdated(record)).toBe(false)
     expect(isMisdated(record, NOON - DAY / 2)).toBe(false)
-    expect(withoutMisdates(record, { now: NOON, storedAhead })).toBe(record)
+    expect(withoutMisdates(record, { now: NOON, datedAhead })).toBe(record)
   })
 })
 
@@ -77,7 +90,7 @@ describe('certificates that are not valid yet', () => {
 
   it('are replaced where a clock stored them that was ahead', () => {
     expect(isMisdated(record, before)).toBe(true)
-    const mended = withoutMisdates(record, { now: before, storedAhead: new Set(ids) })
+    const mended = withoutMisdates(record, { now: before, datedAhead: new Set(ids) })
     expect(mended.chains.map(({ issuance }) => issuance)).toEqual([
       newIssuance(before),
       newIssuance(before),
@@ -85,7 +98,7 @@ describe('certificates that are not valid yet', () => {
   })
 
   it('are left alone where our clock is behind: the next ones would be no better', () => {
-    const mended = withoutMisdates(record, { now: before, storedAhead })
+    const mended = withoutMisdates(record, { now: before, datedAhead })
     expect(mended.chains).toEqual(record.chains)
   })
 })

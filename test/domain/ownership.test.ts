@@ -30,12 +30,14 @@ const STATES: { [S in State]: Extract<Ownership, { state: S }> } = {
 const EVENTS: { [T in EventType]: Extract<OwnershipEvent, { type: T }> } = {
   proved: { type: 'proved', by: 'cname', serial: 9 },
   'not-proved': { type: 'not-proved', errors: ['still no'] },
+  looked: { type: 'looked', problems: ['gone'], nextAt: NOW + 1 },
   lapsed: { type: 'lapsed' },
   'moved-away': { type: 'moved-away', reason: 'points elsewhere' },
   blocked: { type: 'blocked', reason: 'held' },
   restart: { type: 'restart' },
 }
 
+const DAY = 86_400_000
 const SAME = 'same'
 const BLOCKED: Ownership = { state: 'blocked', since: NOW, reason: 'held' }
 const ANEW: Ownership = newOwnership(NOW)
@@ -59,6 +61,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
       nextAt: NOW + validationDelayMs(3),
       errors: ['still no'],
     },
+    looked: SAME,
     lapsed: SAME,
     'moved-away': SAME,
     blocked: BLOCKED,
@@ -67,6 +70,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
   verified: {
     proved: SAME,
     'not-proved': SAME,
+    looked: { ...STATES.verified, look: { problems: ['gone'], nextAt: NOW + 1 } },
     lapsed: SAME,
     'moved-away': {
       state: 'moved',
@@ -80,6 +84,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
   moved: {
     proved: SAME,
     'not-proved': SAME,
+    looked: SAME,
     lapsed: { state: 'deleted', since: NOW, errors: ['gone'] },
     'moved-away': SAME,
     blocked: BLOCKED,
@@ -88,6 +93,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
   deleted: {
     proved: SAME,
     'not-proved': SAME,
+    looked: SAME,
     lapsed: SAME,
     'moved-away': SAME,
     blocked: SAME,
@@ -96,6 +102,7 @@ const TABLE: Record<State, Record<EventType, Ownership | typeof SAME>> = {
   blocked: {
     proved: SAME,
     'not-proved': SAME,
+    looked: SAME,
     lapsed: SAME,
     'moved-away': SAME,
     blocked: BLOCKED,
@@ -174,5 +181,15 @@ describe('advanceOwnership', () => {
       })
     })
     expect(fc.check(property, { numRuns: 300 }).counterexample).toBeNull()
+  })
+})
+
+describe('the time of a hostname that has moved', () => {
+  it('is never jumped over by the clock, for its last day', () => {
+    const late = advanceOwnership(STATES.moved, EVENTS.lapsed, NOW + 365 * DAY)
+    expect(late).toEqual({ ...STATES.moved, nextAt: NOW + 366 * DAY })
+    expect(advanceOwnership(late, EVENTS.lapsed, NOW + 366 * DAY)).toMatchObject({
+      state: 'deleted',
+    })
   })
 })

@@ -37,9 +37,10 @@ describe('a pack of the caller’s own certificates', () => {
     expect(sslStatus(deployed, rsa.notAfter)).toBe('expired')
   })
 
-  it('has nothing due, for nothing renews it', () => {
-    expect(dueAt(owning([rsa], { deployed: true }))).toBeUndefined()
-    expect(dueAt(owning([rsa]))).toBeUndefined()
+  it('has nothing due but a look a day after it was proved, for nothing renews it', () => {
+    for (const record of [owning([rsa], { deployed: true }), owning([rsa])]) {
+      expect(dueAt(record)).toBe(NOON + 86_400_000)
+    }
   })
 
   it('has its chains in one order, whatever order they came in', () => {

@@ -1,6 +1,7 @@
 import { createCustomHostname, type CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
-import type { Issuance, ManagedChain } from '#domain/issuance.ts'
+import type { Issuance } from '#domain/issuance.ts'
+import type { ManagedChain } from '#domain/managed-chain.ts'
 import type { OrderChallenge } from '#domain/order.ts'
 import type { Ownership } from '#domain/ownership.ts'
 

@@ -2,17 +2,25 @@
  * A control plane in a process of its own that kills itself (SIGKILL, as a power cut does) at its
  * n-th write to the store, before or after it. Started by test/control/lifecycle/crash.test.ts:
  *
- *     node mortal-control.ts <dir> <hostname id> <n> before|after
+ *     node mortal-control.ts <dir> <hostname id> <n> before|after <ms> served|gone
  *
- * Ends with exit code 0 once the hostname is active.
+ * Its clock is that many milliseconds ahead. Ends with exit code 0 once the hostname is active and not
+ * to be renewed, or gone. Each order that it opens adds a byte to the file `orders` of the folder.
  */
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { Issuer } from '#control/ca/issuer.ts'
+import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import { systemClock, type Clock } from '#lib/clock.ts'
 import type { Store } from '#store/store.ts'
 
+import { alteredIssuer } from './altered-issuer.ts'
 import { startControlPlane } from './control-plane.ts'
+import { waitUntil } from './wait.ts'
 
-const [dir = '', id = '', at = '', moment = '', laterMs = ''] = process.argv.slice(2)
+const [dir = '', id = '', at = '', moment = '', laterMs = '', goal = ''] = process.argv.slice(2)
 
 /** The leases of the process before this one are over. */
 const clock: Clock = { ...systemClock, now: () => systemClock.now() + Number(laterMs) }
@@ -45,7 +53,7 @@ function mortal(store: Store): Store {
   return new Proxy(store, {
     get: (target, property) => {
       if (property === 'hostnames') {
-        return intercept(hostnames, 'update')
+        return intercept(intercept(hostnames, 'update'), 'remove')
       }
       if (property === 'outbox') return intercept(outbox, 'complete')
       const value: unknown = Reflect.get(target, property)
@@ -66,17 +74,34 @@ function intercept<Port extends object>(port: Port, method: keyof Port): Port {
   })
 }
 
+function counting(built: Issuer): Issuer {
+  return alteredIssuer(built, {
+    openOrder: async (request, signal) => {
+      const order = await built.openOrder(request, signal)
+      appendFileSync(join(dir, 'orders'), '.')
+      return order
+    },
+  })
+}
+
+function isServed(record: CustomHostname): boolean {
+  const now = clock.now()
+  const isSettled = record.chains.every(
+    ({ issuance }) => issuance.state === 'issued' && issuance.renewAt > now,
+  )
+  return isSettled && hostnameStatus(record) === 'active' && sslStatus(record, now) === 'active'
+}
+
 await using plane = await startControlPlane({
   dir,
   clock,
   wrapStore: mortal,
+  issuer: counting,
   inspector: {
     inspectOwnership: async () => ({ provedBy: 'cname' }),
     inspectChallenge: async () => ({ isReady: true }),
     inspectPermission: async () => ({ isPermitted: true }),
   },
 })
-await plane.until(
-  id,
-  (record) => hostnameStatus(record) === 'active' && sslStatus(record, clock.now()) === 'active',
-)
+if (goal === 'served') await plane.until(id, isServed)
+else await waitUntil('it is gone', async () => !(await plane.store.hostnames.find(id)))

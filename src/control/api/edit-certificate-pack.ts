@@ -1,6 +1,6 @@
 import type { Certificate, KeyAlgorithm } from '#domain/certificate.ts'
 import { withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
-import type { ManagedChain } from '#domain/issuance.ts'
+import type { ManagedChain } from '#domain/managed-chain.ts'
 import { withUploaded } from '#domain/uploaded-chains.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 

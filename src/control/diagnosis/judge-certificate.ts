@@ -1,6 +1,7 @@
 import { KEY_TITLES } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { Issuance, ManagedChain } from '#domain/issuance.ts'
+import type { Issuance } from '#domain/issuance.ts'
+import type { ManagedChain } from '#domain/managed-chain.ts'
 import { renderTime } from '#domain/render-time.ts'
 
 import type { Check, CheckStatus } from './diagnosis.ts'

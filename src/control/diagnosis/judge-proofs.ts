@@ -1,4 +1,4 @@
-import type { Ownership, OwnershipProof } from '#domain/ownership.ts'
+import { ownLookProblems, type Ownership, type OwnershipProof } from '#domain/ownership.ts'
 import { renderTime } from '#domain/render-time.ts'
 
 import { txtNameOf } from '../ca/key-authorization.ts'
@@ -33,7 +33,7 @@ export function judgeOwnership(facts: Facts): Check {
   }
   switch (ownership.state) {
     case 'verified':
-      return check('ok', `${hostname} was proved by ${PROOFS[ownership.by]}.`, ownership.at)
+      return check('ok', provedSentence(record, ownership.by), ownership.at)
     case 'pending':
       return judgePending(ownership, { facts, check })
     case 'moved':
@@ -50,6 +50,15 @@ export function judgeOwnership(facts: Facts): Check {
     default:
       return ownership satisfies never
   }
+}
+
+/** With what the last look since then found. */
+function provedSentence(record: Facts['record'], proof: OwnershipProof): string {
+  const proved = `${record.hostname} was proved by ${PROOFS[proof]}`
+  const [problem] = ownLookProblems(record)
+  return problem === undefined
+    ? `${proved}.`
+    : `${proved}, but did not lead here when it was last looked at: ${problem}`
 }
 
 /** What stands where the token should. */

@@ -1,13 +1,9 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
-import {
-  advance,
-  hasOpenOrder,
-  type Issuance,
-  type IssuanceEvent,
-  type ManagedChain,
-} from '#domain/issuance.ts'
-import { advanceOwnership, type OwnershipEvent } from '#domain/ownership.ts'
+import { advance, hasOpenOrder, type Issuance, type IssuanceEvent } from '#domain/issuance.ts'
+import type { ManagedChain } from '#domain/managed-chain.ts'
+import { afterOwnLook, hasOwnRunOut, type OwnLook } from '#domain/own-certificates.ts'
+import { advanceOwnership, ownLookDueAt, type OwnershipEvent } from '#domain/ownership.ts'
 import { MAX_DCV_ATTEMPTS, SLOWEST_ATTEMPT, validationDelayMs } from '#domain/validation.ts'
 import type { HostnameUpdate } from '#store/store.ts'
 
@@ -174,4 +170,15 @@ function hasten(chains: readonly ManagedChain[], now: number): ManagedChain[] {
     ...chain,
     issuance: advance(chain.issuance, { type: 'hastened' }, now),
   }))
+}
+
+/** As `applyOwnership`, for a look at a name whose certificates are its customer's own. */
+export function applyOwnLook(record: CustomHostname, look: OwnLook): HostnameUpdate | undefined {
+  // Edited or looked at meanwhile: it is not due any more.
+  if (record.removal || (ownLookDueAt(record) ?? Infinity) > look.now) return undefined
+  const [reason] = look.problems
+  if (reason !== undefined && hasOwnRunOut(record, look)) {
+    return applyOwnership(record, { type: 'moved-away', reason }, look.now)
+  }
+  return { record: afterOwnLook(record, look) }
 }

@@ -1,12 +1,12 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { chainDueAt, chainOf, isDue, type CustomHostname } from '#domain/custom-hostname.ts'
 import { HELD } from '#domain/hold.ts'
-import type { OwnershipEvent } from '#domain/ownership.ts'
+import { newOwnership, ownLookDueAt, type OwnershipEvent } from '#domain/ownership.ts'
 import { startDeadline } from '#lib/deadline.ts'
 import type { HoldStore, HostnameChange } from '#store/store.ts'
 
 import { IssuerError } from '../ca/issuer.ts'
-import { applyOutcome, applyOwnership, isStillWanted } from './apply.ts'
+import { applyOutcome, applyOwnership, applyOwnLook, isStillWanted } from './apply.ts'
 import type { Deployments } from './deployments.ts'
 import { isHeld } from './holds.ts'
 import { giveBackOrder } from './dropped-orders.ts'
@@ -165,6 +165,7 @@ async function workOnOwnership(job: Job): Promise<void> {
   const now = options.clock.now()
   if (!record || record.removal) return
   const { ownership } = record
+  if (ownership.state === 'verified') return lookAgain(record, job)
   if (ownership.state === 'moved' && ownership.nextAt <= now) {
     await write(job, (current) => applyOwnership(current, { type: 'lapsed' }, now))
     return
@@ -179,8 +180,31 @@ async function workOnOwnership(job: Job): Promise<void> {
   if (event.type === 'proved') await moveRivals(record, options)
 }
 
-async function inspectOwnership(record: CustomHostname, job: Job): Promise<OwnershipEvent> {
-  const { store, inspector, defaultCnameTarget, putAnswers, clock } = job.options
+/** Whether a name whose certificates are its customer's own still leads here. */
+async function lookAgain(record: CustomHostname, job: Job): Promise<void> {
+  const { options, signal } = job
+  const { clock, random, putAnswers, removeAnswers } = options
+  if ((ownLookDueAt(record) ?? Infinity) > clock.now()) return
+  // The edges answer for it as they did when it was proved, or a name without a CNAME would seem gone.
+  const shown = { ...record, ownership: newOwnership(clock.now()) }
+  await putAnswers(shown)
+  const found = await lookForProof(record, job)
+  await removeAnswers(shown, record).catch(() => {})
+  if (signal.aborted) return
+  const problems = problemsOf(found, record)
+  const look = { problems, now: clock.now(), fraction: random.fraction() }
+  await write(job, (current) => applyOwnLook(current, look))
+}
+
+/** What could not be looked for is as it was. */
+function problemsOf(found: Finding, { ownership }: CustomHostname): readonly string[] {
+  if (found.type === 'proved') return []
+  if (!found.isOurs) return found.errors
+  return ownership.state === 'verified' ? (ownership.look?.problems ?? []) : []
+}
+
+async function inspectOwnership(record: CustomHostname, job: Job): Promise<Finding> {
+  const { store, putAnswers, clock } = job.options
   const begunAt = clock.now()
   const zone = await store.zones.find(record.zoneId)
   if (record.customOriginServer === undefined && zone?.fallbackOrigin?.state !== 'active') {
@@ -191,6 +215,15 @@ async function inspectOwnership(record: CustomHostname, job: Job): Promise<Owner
   }
   await job.known()
   await putAnswers(record)
+  return lookForProof(record, job)
+}
+
+type Finding = Extract<OwnershipEvent, { type: 'proved' | 'not-proved' }>
+
+async function lookForProof(record: CustomHostname, job: Job): Promise<Finding> {
+  const { store, inspector, defaultCnameTarget, clock } = job.options
+  const begunAt = clock.now()
+  const zone = await store.zones.find(record.zoneId)
   const others = await listOthers(record, store)
   const question = {
     hostname: record.hostname,

@@ -11,12 +11,16 @@ export interface LifecycleMetricsOptions {
 }
 
 const DAY_MS = 86_400_000
-/** `0d`: over already. Renewals begin 30 days before the end, or at a third of a short life. */
+/**
+ * `0d`: over already. Renewals begin 30 days before the end, or at a third of a short life; then whoever
+ * has uploaded a certificate is told of it.
+ */
 const HORIZONS = [
   ['0d', 0],
   ['1d', DAY_MS],
   ['7d', 7 * DAY_MS],
   ['14d', 14 * DAY_MS],
+  ['30d', 30 * DAY_MS],
 ] as const
 
 /** What an operator watches of the control plane; read when somebody scrapes. */

@@ -237,22 +237,31 @@ class LifecycleLoop implements Lifecycle {
     const { store, worker, clock } = this.#options
     const { id } = record
     using deadline = startDeadline(WORK_MS, { clock, signal: this.#closing.signal })
-    const timer = clock.after(EXTEND_MS, () => this.#extend(record))
+    let extended: Promise<void> | undefined
+    const timer = clock.after(EXTEND_MS, () => {
+      extended = this.#extend(record)
+    })
     try {
       await worker.work(id, { signal: deadline.signal, opened })
       timer.cancel()
+      // Never after it: the record would be nobody's, and leased.
+      await extended
       await store.hostnames.release(id)
     } catch (error) {
       timer.cancel()
+      await extended
       await this.#afterFailure(record, { error, isOutOfTime: deadline.isOver })
     }
   }
 
-  #extend({ id, hostname }: CustomHostname): void {
+  /** Never rejects. */
+  async #extend({ id, hostname }: CustomHostname): Promise<void> {
     const { store, clock, log } = this.#options
-    store.hostnames.extendLease(id, clock.now() + LEASE_MS).catch((err: unknown) => {
+    try {
+      await store.hostnames.extendLease(id, clock.now() + LEASE_MS)
+    } catch (err) {
       log.warn({ err, hostname, hostnameId: id }, 'cannot keep the lease of a hostname')
-    })
+    }
   }
 
   async #afterFailure(

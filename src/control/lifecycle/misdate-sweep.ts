@@ -1,3 +1,4 @@
+import { LOCAL_CA } from '#domain/certificate-authority.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { withoutMisdates } from '#domain/misdated.ts'
 import { Alarm } from '#lib/alarm.ts'
@@ -15,7 +16,7 @@ export interface MisdateSweep extends AsyncDisposable {
 }
 
 export interface MisdateSweepOptions {
-  store: Pick<Store, 'hostnames' | 'certificates'>
+  store: Pick<Store, 'zones' | 'hostnames' | 'certificates'>
   clock: Clock
   log: Logger
   /** Something became due. */
@@ -53,6 +54,8 @@ export function startMisdateSweep(options: MisdateSweepOptions): MisdateSweep {
 
 async function sweep(options: MisdateSweepOptions, signal: AbortSignal): Promise<void> {
   const { store, clock, log, wake } = options
+  if (await isBehind(options))
+    return log.warn({}, 'the clock is behind: the first zone was created later')
   let count = 0
   for await (const records of store.hostnames.allMisdated(clock.now())) {
     for (let start = 0; start < records.length; start += AT_ONCE) {
@@ -66,18 +69,30 @@ async function sweep(options: MisdateSweepOptions, signal: AbortSignal): Promise
   if (count > 0) log.warn({ count }, 'hostnames were written by a clock that was ahead: due now')
 }
 
+/**
+ * Whether it is our clock that is wrong, as that of a machine without a battery before it has asked for
+ * the time. Whatever is stored looks ahead of it then.
+ */
+async function isBehind({ store, clock }: MisdateSweepOptions): Promise<boolean> {
+  const { items } = await store.zones.list({ page: 1, perPage: 1 })
+  return items.some(({ createdAt }) => createdAt > clock.now())
+}
+
 /** @returns whether anything was written */
 async function mend(
-  { id }: CustomHostname,
+  found: CustomHostname,
   { store, clock }: MisdateSweepOptions,
 ): Promise<boolean> {
+  const { id } = found
   const now = clock.now()
   const certificates = await store.certificates.listByHostname(id)
-  const ahead = certificates.filter(({ createdAt }) => createdAt > now)
-  const storedAhead = new Set(ahead.map((certificate) => certificate.id))
+  // Others date theirs by a clock of their own: what is not valid yet says that ours is behind.
+  const ahead = certificates.filter(({ ca, createdAt }) => ca === LOCAL_CA && createdAt > now)
+  const options = { now, datedAhead: new Set(ahead.map((certificate) => certificate.id)) }
+  if (withoutMisdates(found, options) === found) return false
   let isChanged = false
   await store.hostnames.update(id, (current) => {
-    const record = withoutMisdates(current, { now, storedAhead })
+    const record = withoutMisdates(current, options)
     isChanged = record !== current
     return isChanged ? { record } : undefined
   })

@@ -1,5 +1,6 @@
 import { expiryWarningAt, renewalDueAt } from '#domain/certificate.ts'
-import type { CertificateRef, RenewalInfo } from '#domain/issuance.ts'
+import type { RenewalInfo } from '#domain/issuance.ts'
+import type { CertificateRef } from '#domain/managed-chain.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { HostnameStore } from '#store/store.ts'
 import type { BudgetStore } from '#store/budget.ts'

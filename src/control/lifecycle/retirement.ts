@@ -1,4 +1,6 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { ManagedChain } from '#domain/managed-chain.ts'
+import { ownLookProblems } from '#domain/ownership.ts'
 
 /**
  * Whether a hostname that was served has nothing valid left, and nobody but its customer can help it:
@@ -30,4 +32,25 @@ export function newRenewalProblem(
     }
   }
   return undefined
+}
+
+/** What is new about a hostname whose certificates are its customer's own; undefined where nothing is. */
+export function newOwnTrouble(
+  before: CustomHostname,
+  after: CustomHostname,
+): { problem?: string; expires?: string } | undefined {
+  const [problem] = ownLookProblems(after)
+  const isGone = problem !== undefined && ownLookProblems(before).length === 0
+  const ending = after.chains.find(
+    (chain, at) => isWarned(chain) && !isWarned(before.chains[at] ?? chain),
+  )?.certificate
+  if (!isGone && !ending) return undefined
+  return {
+    ...(isGone && { problem }),
+    ...(ending && { expires: new Date(ending.notAfter).toISOString() }),
+  }
+}
+
+function isWarned({ issuance }: ManagedChain): boolean {
+  return issuance.state === 'uploaded' && issuance.warnedAt !== undefined
 }

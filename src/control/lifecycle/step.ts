@@ -1,6 +1,7 @@
 import type { Certificate } from '#domain/certificate.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
-import type { Issuance, IssuanceEvent, ManagedChain } from '#domain/issuance.ts'
+import type { Issuance, IssuanceEvent } from '#domain/issuance.ts'
+import type { ManagedChain } from '#domain/managed-chain.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
 import type { Sealer } from '#lib/sealing.ts'

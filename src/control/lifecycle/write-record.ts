@@ -4,7 +4,7 @@ import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { HostnameChange, HostnameStore } from '#store/store.ts'
 
-import { newRenewalProblem } from './retirement.ts'
+import { newOwnTrouble, newRenewalProblem } from './retirement.ts'
 
 export interface WriteDependencies {
   store: { readonly hostnames: Pick<HostnameStore, 'update'> }
@@ -55,6 +55,8 @@ function tell(
     const expires = new Date(trouble.notAfter).toISOString()
     log.warn({ hostname, hostnameId, ...trouble, expires }, 'renewal does not get on')
   }
+  const own = newOwnTrouble(before, after)
+  if (own) log.warn({ hostname, hostnameId, ...own }, 'a customer’s own certificate needs somebody')
   const statuses = { status: hostnameStatus(after), sslStatus: sslStatus(after, now) }
   const isSame =
     statuses.status === hostnameStatus(before) && statuses.sslStatus === sslStatus(before, now)

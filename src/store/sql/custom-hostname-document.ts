@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { KEY_ALGORITHMS } from '#domain/certificate.ts'
 import type { CustomHostname, JsonObject, Removal, SslConfig } from '#domain/custom-hostname.ts'
 import { CHALLENGE_TYPES, EXEMPTIONS } from '#domain/order.ts'
-import type { CertificateRef, Issuance, ManagedChain, RenewalInfo } from '#domain/issuance.ts'
+import type { Issuance, RenewalInfo } from '#domain/issuance.ts'
+import type { CertificateRef, ManagedChain } from '#domain/managed-chain.ts'
 import type { Order } from '#domain/order.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import type { TlsSettings } from '#domain/tls-settings.ts'
@@ -92,6 +93,7 @@ const ownership = z.discriminatedUnion('state', [
     at: instant,
     by: z.enum(proofs),
     serial: z.number(),
+    look: z.strictObject({ problems: z.array(z.string()), nextAt: instant }).exactOptional(),
   }),
   z.strictObject({
     state: z.literal('moved'),
@@ -184,7 +186,11 @@ const issuance = z.discriminatedUnion('state', [
     renewAt: instant,
     renewalInfo: renewalInfo.exactOptional(),
   }),
-  z.strictObject({ state: z.literal('uploaded'), certificateId: z.string() }),
+  z.strictObject({
+    state: z.literal('uploaded'),
+    certificateId: z.string(),
+    warnedAt: instant.exactOptional(),
+  }),
   z.strictObject({
     state: z.literal('timed_out'),
     phase: z.enum(['initializing', 'validation', 'issuance', 'deployment']),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { systemClock, type Clock } from '#lib/clock.ts'
+import { createLogger } from '#lib/log.ts'
 import { startControlPlane, type ControlPlane } from '#test/control-plane.ts'
 import { aHostname } from '#test/records.ts'
 import { aCustomer } from '#test/steps.ts'
@@ -71,5 +72,25 @@ describe('after the clock was a year ahead and is set back', () => {
     expect(served.ownership).toMatchObject({ state: 'verified' })
     const at = served.ownership.state === 'verified' ? served.ownership.at : Infinity
     expect(at).toBeLessThanOrEqual(systemClock.now())
+  })
+})
+
+describe('while the clock is before everything that is stored', () => {
+  it('nothing of that is taken for misdated', async () => {
+    using dir = tempDir()
+    const record = aHostname({}, systemClock.now())
+    {
+      await using plane = await startControlPlane({ dir: dir.path, inspector: ABSENT })
+      await plane.create(record)
+      await plane.until(record.id, isWaiting)
+    }
+    const lines: string[] = []
+    const log = createLogger({ level: 'warn', write: (line) => void lines.push(line) })
+    const clock = clockAhead(-56 * YEAR)
+    const inspector = aCustomer()
+    await using plane = await startControlPlane({ dir: dir.path, inspector, clock, log })
+    await expect.poll(() => lines.join()).toContain('the clock is behind')
+    expect(await plane.store.hostnames.countMisdated(clock.now())).toBe(1)
+    expect(await plane.store.hostnames.find(record.id)).toSatisfy(isWaiting)
   })
 })

@@ -5,7 +5,8 @@ import {
   parseDocument,
   renderDocument,
 } from '#store/sql/custom-hostname-document.ts'
-import { withNewIssuance, type Issuance } from '#domain/issuance.ts'
+import type { Issuance } from '#domain/issuance.ts'
+import { withNewIssuance } from '#domain/managed-chain.ts'
 import { anOrderAt } from '#test/fake-issuer.ts'
 import { anActiveHostname, withIssuance } from '#test/records.ts'
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 
 import { LRUCache } from 'lru-cache'
 
+import { LOCAL_CA } from '#domain/certificate-authority.ts'
 import type { Chain } from '#domain/certificate.ts'
 import type { Order, OrderChallenge } from '#domain/order.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -101,7 +102,7 @@ interface Issued {
 type FinalizeResult = ReturnType<Issuer['finalize']>
 
 class BuiltInCa implements LocalIssuer {
-  readonly name = 'local'
+  readonly name = LOCAL_CA
   readonly title = 'The built-in CA'
   readonly apiName = undefined
   readonly hasRenewalInfo = false
