@@ -24,9 +24,9 @@ const MAX_MESSAGES = 64
 
 /**
  * Asks authoritative servers, so that what a recursive server keeps (that a name was not there a
- * minute ago, RFC 2308) never delays a customer. Nothing but delegations is kept. Whoever owns a zone
- * decides whom we ask and how long we wait, so all of it is bounded: time, messages and their size,
- * aliases, zone cuts, servers, addresses.
+ * minute ago, RFC 2308) never delays a customer. Nothing but delegations is kept, and for seconds that
+ * a name has none. Whoever owns a zone decides whom we ask and how long we wait, so all of it is
+ * bounded: time, messages and their size, aliases, zone cuts, servers, addresses.
  */
 export function createAuthoritativeResolver(
   options: AuthoritativeResolverOptions,
