@@ -1,4 +1,4 @@
-import { DEPLOYMENT_DEADLINE_MS } from './issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS } from './advance-issuance.ts'
 import type { Origin } from './origin.ts'
 
 /** A SaaS application: one fallback origin, one set of custom hostnames. */

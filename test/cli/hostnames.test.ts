@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util'
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import { advance } from '#domain/issuance.ts'
+import { advance } from '#domain/advance-issuance.ts'
 import { advanceOwnership } from '#domain/ownership.ts'
 import { API_TOKEN, startApi, ZONE_ID, type ApiServer } from '#test/api-server.ts'
 import { aZone } from '#test/records.ts'

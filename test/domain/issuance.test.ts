@@ -2,15 +2,13 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import {
-  advance,
-  DEPLOYMENT_DEADLINE_MS,
-  FAILING_LIMIT_MS,
   hasOpenOrder,
   issuanceDueAt,
   newIssuance,
   type Issuance,
   type IssuanceEvent,
 } from '#domain/issuance.ts'
+import { advance, DEPLOYMENT_DEADLINE_MS, FAILING_LIMIT_MS } from '#domain/advance-issuance.ts'
 import { MAX_DCV_ATTEMPTS, validationDelayMs } from '#domain/validation.ts'
 import { anOrder } from '#test/records.ts'
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import { isDue, type CustomHostname } from '#domain/custom-hostname.ts'
-import { advance, newIssuance, type Issuance } from '#domain/issuance.ts'
+import { newIssuance, type Issuance } from '#domain/issuance.ts'
+import { advance } from '#domain/advance-issuance.ts'
 import { earliestWriteOf, withoutMisdates } from '#domain/misdated.ts'
 import { aHostname, anActiveHostname, anOrder, NOON, withIssuance } from '#test/records.ts'
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import type { CustomHostname, Deployment } from '#domain/custom-hostname.ts'
-import { DEPLOYMENT_DEADLINE_MS, type Issuance } from '#domain/issuance.ts'
+import type { Issuance } from '#domain/issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS } from '#domain/advance-issuance.ts'
 import type { ManagedChain } from '#domain/managed-chain.ts'
 import type { Ownership } from '#domain/ownership.ts'
 import { hostnameStatus, sslStatus, type SslStatus } from '#domain/status.ts'

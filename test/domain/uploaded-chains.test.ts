@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { dueAt, type CustomHostname } from '#domain/custom-hostname.ts'
-import { advance, DEPLOYMENT_DEADLINE_MS } from '#domain/issuance.ts'
+import { advance, DEPLOYMENT_DEADLINE_MS } from '#domain/advance-issuance.ts'
 import { sslStatus } from '#domain/status.ts'
 import { managedChains, uploadedChains, withUploaded } from '#domain/uploaded-chains.ts'
 import { aCertificate, anActiveHostname, NOON } from '#test/records.ts'

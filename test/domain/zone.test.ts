@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { DEPLOYMENT_DEADLINE_MS } from '#domain/issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS } from '#domain/advance-issuance.ts'
 import {
   fallbackOriginStatus,
   isSettled,

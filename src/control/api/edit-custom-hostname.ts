@@ -5,7 +5,7 @@ import {
   type JsonObject,
   type SslConfig,
 } from '#domain/custom-hostname.ts'
-import { advance } from '#domain/issuance.ts'
+import { advance } from '#domain/advance-issuance.ts'
 import { withNewIssuance, type ManagedChain } from '#domain/managed-chain.ts'
 import { advanceOwnership } from '#domain/ownership.ts'
 import { managedChains, uploadedChains, withUploaded } from '#domain/uploaded-chains.ts'

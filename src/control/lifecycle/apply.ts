@@ -1,6 +1,7 @@
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
-import { advance, hasOpenOrder, type Issuance, type IssuanceEvent } from '#domain/issuance.ts'
+import { hasOpenOrder, type Issuance, type IssuanceEvent } from '#domain/issuance.ts'
+import { advance } from '#domain/advance-issuance.ts'
 import type { ManagedChain } from '#domain/managed-chain.ts'
 import { afterOwnLook, hasOwnRunOut, type OwnLook } from '#domain/own-certificates.ts'
 import { advanceOwnership, ownLookDueAt, type OwnershipEvent } from '#domain/ownership.ts'

@@ -1,7 +1,7 @@
 import { NotFoundError } from 'cloudflare'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
-import { DEPLOYMENT_DEADLINE_MS } from '#domain/issuance.ts'
+import { DEPLOYMENT_DEADLINE_MS } from '#domain/advance-issuance.ts'
 import { startApi, type ApiServer } from '#test/api-server.ts'
 import { fakeClock, type FakeClock } from '#test/fake-clock.ts'
 import { NOON } from '#test/records.ts'

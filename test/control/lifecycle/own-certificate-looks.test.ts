@@ -4,7 +4,7 @@ import { createLogger } from '#lib/log.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { dueAt, type CustomHostname } from '#domain/custom-hostname.ts'
 import { uploadedChains } from '#domain/uploaded-chains.ts'
-import { advance } from '#domain/issuance.ts'
+import { advance } from '#domain/advance-issuance.ts'
 import { ownLookProblems } from '#domain/ownership.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import { systemClock } from '#lib/clock.ts'
@@ -16,11 +16,12 @@ const DAY = 86_400_000
 const GONE = 'custom hostname does not CNAME to this zone.'
 
 /** A customer who may leave, and what of ours answered for him when he was looked at. */
-function customer(): Inspector & { isHere: boolean; looks: string[] } {
-  const state = { isHere: true, looks: new Array<string>() }
+function customer(): Inspector & { isHere: boolean; isSeen: boolean; looks: string[] } {
+  const state = { isHere: true, isSeen: true, looks: new Array<string>() }
   const inspector = aCustomer({
     inspectOwnership: async ({ hostname }) => {
       state.looks.push(hostname)
+      if (!state.isSeen) return { errors: ['not asked'], isOurs: true }
       return state.isHere ? { provedBy: 'cname' } : { errors: [GONE] }
     },
   })
@@ -101,6 +102,24 @@ describe('a hostname with a certificate of its customer’s own', () => {
     expect(await kindsOf(plane, id)).toContain('ownership.returned')
     expect(inspector.looks).toHaveLength(4)
     await expect.poll(() => plane.answers()).toBe(0)
+  })
+
+  it('is as it was while it is we who cannot look', async () => {
+    const inspector = customer()
+    await using plane = await startControlPlane({ inspector })
+    const { id } = await createOwn(plane, systemClock.now() + 60 * DAY)
+    await plane.until(id, isLookedAt)
+    inspector.isSeen = false
+    await tomorrow(plane, id)
+    expect(ownLookProblems(await plane.until(id, isLookedAt))).toEqual([])
+    inspector.isHere = false
+    inspector.isSeen = true
+    await tomorrow(plane, id)
+    await plane.until(id, (record) => ownLookProblems(record).length > 0)
+    inspector.isSeen = false
+    await tomorrow(plane, id)
+    expect(ownLookProblems(await plane.until(id, isLookedAt))).toEqual([GONE])
+    expect(await kindsOf(plane, id)).toEqual(['ownership.left'])
   })
 
   it('warns of its end once, well before', async () => {

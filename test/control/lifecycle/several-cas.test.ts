@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
-import { advance, newIssuance, type Issuance } from '#domain/issuance.ts'
+import { newIssuance, type Issuance } from '#domain/issuance.ts'
+import { advance } from '#domain/advance-issuance.ts'
 import { fakeIssuer } from '#test/fake-issuer.ts'
 import { aHostname, NOON } from '#test/records.ts'
 import { aCustomer, eventOf, stepsWith } from '#test/steps.ts'
