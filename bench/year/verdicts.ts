@@ -107,14 +107,14 @@ function peakOf(
   return { mean: total / bins, highest, at }
 }
 
-/** When 99 in 100 first orders had been placed. */
+/** When no more hostnames came in, and 99 in 100 first orders had been placed. */
 export function steadyFrom({ scenario, journal }: Pick<Outcome, 'scenario' | 'journal'>): number {
   const { ordersByHour, renewalsByHour } = journal
   const firsts = ordersByHour.map((orders, hour) => orders - (renewalsByHour[hour] ?? 0))
   const wanted = 0.99 * sum(firsts)
   let placed = 0
   const hour = firsts.findIndex((count) => (placed += count) >= wanted)
-  return scenario.startAt + (hour + 1) * HOUR
+  return scenario.startAt + Math.max((hour + 1) * HOUR, scenario.arrivalMs)
 }
 
 /** Looked at in vain at most so often a day and chain, once the back-off has reached its four hours. */
