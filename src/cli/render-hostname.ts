@@ -66,7 +66,8 @@ function certificates({ ssl }: ApiHostname, table: TableOptions): string {
 
 function proofs(hostname: ApiHostname, zone: ApiZone): string[] {
   const { ownership_verification: txt, ownership_verification_http: http } = hostname
-  if (!txt && !http) return []
+  // What is blocked no proof releases.
+  if (hostname.status === 'blocked' || (!txt && !http)) return []
   const target = zone.cname_target
   return [
     ...(target ? [`CNAME ${hostname.hostname} to ${target}`] : []),

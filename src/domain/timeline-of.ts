@@ -31,6 +31,7 @@ function factsBetween(before: CustomHostname, after: CustomHostname): TimelineFa
     ...requests(before, after),
     ...ownershipFacts(before, after),
     ...after.chains.flatMap((chain) => chainFacts(chainBefore(before, chain), chain)),
+    ...removedCertificates(before, after),
     ...deploymentFacts(before, after),
   ]
 }
@@ -237,19 +238,39 @@ function certificateFacts(before: ManagedChain, after: ManagedChain): TimelineFa
   const { keyAlgorithm, certificate, issuance } = after
   const facts: TimelineFact[] = []
   if (certificate && certificate.id !== before.certificate?.id) {
-    const kind = before.certificate ? 'certificate.renewed' : 'certificate.issued'
     const { id: certificateId, notAfter: expiresAt } = certificate
-    facts.push(fact(kind, { keyAlgorithm, certificateId, expiresAt }))
+    facts.push(fact(arrivalOf(before, after), { keyAlgorithm, certificateId, expiresAt }))
   }
   if (certificate && isWarned(issuance) && !isWarned(before.issuance)) {
     const { id: certificateId, notAfter: expiresAt } = certificate
     facts.push(fact('certificate.expiring', { keyAlgorithm, certificateId, expiresAt }))
   }
-  if (issuance.state === 'issued' && before.issuance.state === 'deploying') {
+  const isServed = issuance.state === 'issued' || issuance.state === 'uploaded'
+  if (isServed && before.issuance.state === 'deploying') {
     const { certificateId } = issuance
     facts.push(fact('certificate.deployed', { keyAlgorithm, certificateId }))
   }
   return facts
+}
+
+/** What nobody renews is the caller's own. */
+function arrivalOf(
+  before: ManagedChain,
+  { issuance }: ManagedChain,
+): 'certificate.uploaded' | 'certificate.renewed' | 'certificate.issued' {
+  if (issuance.state === 'deploying' && issuance.renewAt === undefined)
+    return 'certificate.uploaded'
+  return before.certificate ? 'certificate.renewed' : 'certificate.issued'
+}
+
+/** Of a pack that lost a chain. */
+function removedCertificates(before: CustomHostname, after: CustomHostname): TimelineFact[] {
+  const kept = new Set(after.chains.map(({ keyAlgorithm }) => keyAlgorithm))
+  return before.chains.flatMap(({ keyAlgorithm, certificate }) =>
+    certificate && !kept.has(keyAlgorithm)
+      ? [fact('certificate.removed', { keyAlgorithm, certificateId: certificate.id })]
+      : [],
+  )
 }
 
 function isWarned(issuance: Issuance): boolean {

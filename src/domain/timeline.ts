@@ -65,6 +65,9 @@ export interface TimelineDetails {
   'certificate.timed_out': { keyAlgorithm: KeyAlgorithm; phase: IssuancePhase; problem: string }
   'certificate.issued': { keyAlgorithm: KeyAlgorithm; certificateId: string; expiresAt: number }
   'certificate.renewed': { keyAlgorithm: KeyAlgorithm; certificateId: string; expiresAt: number }
+  /** One of the caller's own. */
+  'certificate.uploaded': { keyAlgorithm: KeyAlgorithm; certificateId: string; expiresAt: number }
+  'certificate.removed': { keyAlgorithm: KeyAlgorithm; certificateId: string }
   /** The customer's own: nobody else renews it. */
   'certificate.expiring': { keyAlgorithm: KeyAlgorithm; certificateId: string; expiresAt: number }
   'certificate.deployed': { keyAlgorithm: KeyAlgorithm; certificateId: string }
@@ -123,6 +126,10 @@ const SENTENCES: {
     `The ${KEY_TITLES[keyAlgorithm]} certificate was issued; it expires at ${renderTime(expiresAt)}.`,
   'certificate.renewed': ({ keyAlgorithm, expiresAt }) =>
     `The ${KEY_TITLES[keyAlgorithm]} certificate was renewed; it expires at ${renderTime(expiresAt)}.`,
+  'certificate.uploaded': ({ keyAlgorithm, expiresAt }) =>
+    `A certificate of the caller’s own was uploaded (${KEY_TITLES[keyAlgorithm]}); it expires at ${renderTime(expiresAt)}.`,
+  'certificate.removed': ({ keyAlgorithm }) =>
+    `The ${KEY_TITLES[keyAlgorithm]} certificate was taken off the hostname.`,
   'certificate.expiring': ({ keyAlgorithm, expiresAt }) =>
     `The uploaded ${KEY_TITLES[keyAlgorithm]} certificate expires at ${renderTime(expiresAt)}: upload another.`,
   'certificate.deployed': ({ keyAlgorithm }) =>

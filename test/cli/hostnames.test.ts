@@ -183,6 +183,18 @@ describe('custos hostnames show', () => {
     }
   })
 
+  it('offers no proof of what is blocked: none would help', async () => {
+    const id: string = JSON.parse((await custos('hostnames add a.customer.com --json')).stdout).id
+    expect((await custos('hostnames show a.customer.com')).stdout).toContain('Proves that')
+    const reason = 'Held by the operator.'
+    await api.store.hostnames.update(id, (record) => ({
+      record: { ...record, ownership: { state: 'blocked', since: record.createdAt, reason } },
+    }))
+    const { stdout } = await custos('hostnames show a.customer.com')
+    expect(stdout).toContain(`Still missing\n  - ${reason}\n`)
+    expect(stdout).not.toContain('Proves that')
+  })
+
   it('ends with 3 where there is none', async () => {
     expect(await custos('hostnames show a.customer.com')).toMatchObject({
       code: 3,

@@ -151,6 +151,40 @@ describe('the timeline of a hostname', () => {
     expect(told(active, signed(active))).toEqual([['certificate.renewed', details]])
   })
 
+  it('calls a certificate of the caller’s own uploaded, and tells when the edges serve it', () => {
+    const record = anActiveHostname()
+    const [ecdsa, ...others] = record.chains
+    if (!ecdsa) throw new Error('has one')
+    const certificate = { id: 'own', notBefore: NOON, notAfter: NOON + DAY }
+    const issuance = {
+      state: 'deploying' as const,
+      certificateId: 'own',
+      serial: 9,
+      nextAt: NOON + 1,
+      failures: 0,
+    }
+    const uploaded = { ...record, chains: [{ ...ecdsa, certificate, issuance }, ...others] }
+    expect(told(record, uploaded)).toEqual([
+      [
+        'certificate.uploaded',
+        { keyAlgorithm: 'ecdsa', certificateId: 'own', expiresAt: NOON + DAY },
+      ],
+    ])
+    expect(told(uploaded, step(uploaded, { type: 'deployed' }))).toEqual([
+      ['certificate.deployed', { keyAlgorithm: 'ecdsa', certificateId: 'own' }],
+    ])
+  })
+
+  it('tells that a certificate was taken off the hostname', () => {
+    const record = anActiveHostname()
+    const [, rsa] = record.chains
+    if (!rsa?.certificate) throw new Error('has one')
+    const alone = { ...record, chains: record.chains.slice(0, 1) }
+    expect(told(record, alone)).toEqual([
+      ['certificate.removed', { keyAlgorithm: 'rsa', certificateId: rsa.certificate.id }],
+    ])
+  })
+
   it('says why a validation is not ready once, and again when the reason changes', () => {
     const said = follow(aHostname(), [
       opened,

@@ -194,6 +194,8 @@ const DETAILS: TimelineDetails = {
   'certificate.timed_out': { ...FAILED, phase: 'validation' },
   'certificate.issued': CERTIFIED,
   'certificate.renewed': CERTIFIED,
+  'certificate.uploaded': CERTIFIED,
+  'certificate.removed': { keyAlgorithm: 'rsa', certificateId: 'c' },
   'certificate.expiring': CERTIFIED,
   'certificate.deployed': { keyAlgorithm: 'rsa', certificateId: 'c' },
   'challenge.fetched': { detail: 'http-01 by 192.0.2.1, Test CA' },

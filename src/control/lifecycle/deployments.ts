@@ -16,6 +16,7 @@ import { EdgeRoll } from './edge-roll.ts'
 import { settleFallbackOrigins } from './fallback-origins.ts'
 import { retryRivals } from './rivals.ts'
 import type { SightingRecorder } from './sighting-recorder.ts'
+import { tellStatus } from './tell-status.ts'
 
 /**
  * Knows when a publication is applied by every live edge, and records it: that is what turns
@@ -202,10 +203,14 @@ class DeploymentWatcher implements Deployments {
 
   async #recordApplied(id: string, serial: number): Promise<void> {
     const { store, clock, log } = this.#options
-    const record = await store.hostnames.update(id, (current) => ({
-      record: withApplied(current, serial, clock.now()),
-    }))
-    log.debug({ hostname: record?.hostname, serial }, 'deployed')
+    const now = clock.now()
+    let before: CustomHostname | undefined
+    const after = await store.hostnames.update(id, (current) => {
+      before = current
+      return { record: withApplied(current, serial, now) }
+    })
+    if (before && after) tellStatus({ before, after }, { log, now })
+    log.debug({ hostname: after?.hostname, serial }, 'deployed')
   }
 
   async #finishRemoval(record: CustomHostname): Promise<void> {

@@ -280,9 +280,14 @@ async function refusalOf(
   return { kind: 'failed', problem, retryAt: clock.now() + orderDelayMs(failures, random) }
 }
 
+/** A sentence that several CAs give rise to stands there once. */
+function joinProblems(problems: readonly string[]): string {
+  return [...new Set(problems.flatMap((problem) => problem.split(/(?<=\.) /)))].join(' ')
+}
+
 /** Waiting for a limit is no failure; everything else that stood in the way is one. */
 function summarise(refusals: readonly Refusal[]): StepOutcome {
-  const problem = [...new Set(refusals.map((refusal) => refusal.problem))].join(' ')
+  const problem = joinProblems(refusals.map((refusal) => refusal.problem))
   const retryAt = Math.min(...refusals.map((refusal) => refusal.retryAt))
   if (refusals.some(({ kind }) => kind === 'busy')) {
     return event({ type: 'deferred', problem, retryAt, afterSibling: true })

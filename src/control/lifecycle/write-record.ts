@@ -1,10 +1,10 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 import type { HostnameChange, HostnameStore } from '#store/store.ts'
 
 import { newOwnTrouble, newRenewalProblem } from './retirement.ts'
+import { tellStatus } from './tell-status.ts'
 
 export interface WriteDependencies {
   store: { readonly hostnames: Pick<HostnameStore, 'update'> }
@@ -57,8 +57,5 @@ function tell(
   }
   const own = newOwnTrouble(before, after)
   if (own) log.warn({ hostname, hostnameId, ...own }, 'a customer’s own certificate needs somebody')
-  const statuses = { status: hostnameStatus(after), sslStatus: sslStatus(after, now) }
-  const isSame =
-    statuses.status === hostnameStatus(before) && statuses.sslStatus === sslStatus(before, now)
-  if (!isSame) log.info({ hostname, hostnameId, ...statuses }, 'hostname changed state')
+  tellStatus({ before, after }, { log, now })
 }

@@ -69,6 +69,8 @@ const fact = z.discriminatedUnion('kind', [
   }),
   of('certificate.issued', certified),
   of('certificate.renewed', certified),
+  of('certificate.uploaded', certified),
+  of('certificate.removed', { ...chain, certificateId: text }),
   of('certificate.expiring', certified),
   of('certificate.deployed', { ...chain, certificateId: text }),
   of('challenge.fetched', { detail: text }),

@@ -13,7 +13,7 @@ import { openSqliteEdgeDirectory } from '#directory/sqlite-edge-directory.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { Zone } from '#domain/zone.ts'
 import { systemClock as clock } from '#lib/clock.ts'
-import { silentLogger } from '#lib/log.ts'
+import { createLogger, silentLogger } from '#lib/log.ts'
 import { systemRandom as random } from '#lib/random.ts'
 import { createSealer } from '#lib/sealing.ts'
 import { openSqlStore } from '#store/sql/open-sql-store.ts'
@@ -28,6 +28,7 @@ describe('deployments', () => {
   let directory: DirectoryPublisher
   let edges: EdgeDirectory
   let deployments: Deployments
+  let lines: string[]
 
   beforeEach(async () => {
     stack = new AsyncDisposableStack()
@@ -39,7 +40,9 @@ describe('deployments', () => {
     directory = stack.use(await openSqliteDirectoryPublisher({ path, clock }))
     await directory.writeEpoch('1')
     edges = stack.use(await openSqliteEdgeDirectory({ path, clock, random }))
-    deployments = stack.use(startDeployments({ store, directory, clock, log: silentLogger }))
+    lines = []
+    const log = createLogger({ write: (line) => void lines.push(line) })
+    deployments = stack.use(startDeployments({ store, directory, clock, log }))
   })
   afterEach(() => stack.disposeAsync())
 
@@ -85,6 +88,22 @@ describe('deployments', () => {
     expect(await deployments.whenApplied(record, 5_000)).toBe(true)
     const applied = await store.hostnames.find(record.id)
     expect(applied?.deployment.appliedSerial).toBe(record.deployment.serial)
+  })
+
+  it('tells the operator that what was published is active', async () => {
+    await beat('a', '5')
+    const record = await publish('5', {
+      ownership: { state: 'verified', at: 1, by: 'cname', serial: 1 },
+      chains: [],
+    })
+    expect(await deployments.whenApplied(record, 5_000)).toBe(true)
+    expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({
+        hostname: record.hostname,
+        status: 'active',
+        msg: 'hostname changed state',
+      }),
+    )
   })
 
   it('does not wait for an edge that went away', async () => {

@@ -92,6 +92,21 @@ describe('an order', () => {
     expect(cas.flatMap(({ opened }) => opened)).toEqual([])
   })
 
+  it('says once what all CAs say, and of each what it alone says', async () => {
+    const blocked = 'CAA records block issuance. Please remove them.'
+    const inspector = aCustomer({
+      inspectPermission: async ({ caaIdentities: [identity] }) => ({
+        isPermitted: false,
+        reason: 'caa',
+        problem: `${blocked} Add ${identity}.`,
+      }),
+    })
+    const steps = stepsWith([named('one'), named('two')], { inspector })
+    expect(await steps.advance(fresh)).toMatchObject({
+      problem: `${blocked} Add one.test. Add two.test.`,
+    })
+  })
+
   it('does not wait for a DNS that is slow: whether it may be validated is looked at later', async () => {
     const inspector = aCustomer({
       inspectPermission: (_, signal) =>
