@@ -173,8 +173,20 @@ function fail(issuance: Issuance, event: EventOf<'failed'>, now: number): Issuan
   }
   const avoided = [...new Set([...avoid, ...(event.avoid === undefined ? [] : [event.avoid])])]
   const kept = { failures, failingSince, problem, ...(avoided.length > 0 && { avoid: avoided }) }
-  const turn = issuance.state === 'scheduled' ? issuance.turn : undefined
-  return { state: 'scheduled', nextAt: retryAt, ...kept, ...(turn !== undefined && { turn }) }
+  return { state: 'scheduled', nextAt: retryAt, ...kept, ...placeOf(issuance) }
+}
+
+/** What an order that was not even opened leaves as it was: the turn, and what of looks was in vain. */
+function placeOf(
+  issuance: Issuance,
+): Pick<StateOf<'scheduled'>, 'turn' | 'attempts' | 'wasUnready'> {
+  if (issuance.state !== 'scheduled') return {}
+  const { turn, attempts } = issuance
+  return {
+    ...(turn !== undefined && { turn }),
+    ...(attempts !== undefined && { attempts }),
+    ...markOf(issuance),
+  }
 }
 
 const PHASE_OF = {

@@ -190,7 +190,8 @@ export function isDue(record: CustomHostname, now: number): boolean {
  * When to act on one chain. Of two chains the first proves the name and the CA lets the second use
  * that: the RSA chain is not due while the ECDSA chain is on its way through validation. (Boulder would
  * also give the same open order to both.) One that is to be renewed does not wait for an order that is
- * not even opened: its own end may be nearer. And where the CA wants TXT records for each of them, the
+ * not even opened: its own end may be nearer. Nor does one that is missing wait until it is the turn of one
+ * that is to be renewed. And where the CA wants TXT records for each of them, the
  * customer is to see all at once.
  */
 export function chainDueAt(record: CustomHostname, chain: ManagedChain): number | undefined {
@@ -215,7 +216,7 @@ function goesBeside(
 function isBeingProved(issuance: Issuance): boolean {
   switch (issuance.state) {
     case 'scheduled':
-      return issuance.failures === 0
+      return issuance.failures === 0 && issuance.turn === undefined
     case 'ordered':
     case 'validating':
       return true

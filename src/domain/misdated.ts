@@ -53,7 +53,9 @@ function earliestStepOf({ issuance, certificate }: ManagedChain): number | undef
   const dueAt = issuanceDueAt(issuance)
   if (dueAt === undefined) return undefined
   if (issuance.state === 'issued') {
-    const checkedAt = issuance.renewalInfo ? dueAt - LONGEST_CHECK_MS : -Infinity
+    // A CA that is not used any more is not asked: the renewal itself is within the certificate's life.
+    const isCheck = issuance.renewalInfo !== undefined && dueAt < issuance.renewAt
+    const checkedAt = isCheck ? dueAt - LONGEST_CHECK_MS : -Infinity
     return Math.max(checkedAt, certificate?.notBefore ?? -Infinity)
   }
   return dueAt - (turnOf(issuance) === undefined ? LONGEST_RETRY_MS : LONGEST_TURN_MS)

@@ -173,6 +173,13 @@ describe('chainDueAt', () => {
     expect(rsa && chainDueAt({ ...record, chains: renewed }, rsa)).toBe(5)
   })
 
+  it('is the RSA chain’s own where it is missing and the ECDSA chain’s turn is days away', () => {
+    const renewal: Issuance = { state: 'scheduled', nextAt: NOW, turn: NOW, failures: 0 }
+    const record = withChains(aHostname({ ownership: verified }), renewal, waiting(5))
+    const rsa = record.chains.find(({ keyAlgorithm }) => keyAlgorithm === 'rsa')
+    expect(rsa && chainDueAt(record, rsa)).toBe(5)
+  })
+
   it('is never held up for the ECDSA chain, nor for an RSA chain alone', () => {
     const record = withChains(aHostname(), fresh, { ...open, state: 'ordered', attempts: 0 })
     const [ecdsa] = record.chains

@@ -82,6 +82,16 @@ describe('what waits for', () => {
     expect(isMisdated(record, NOON - DAY / 2)).toBe(false)
     expect(withoutMisdates(record, { now: NOON, datedAhead })).toBe(record)
   })
+
+  it('its renewal is not misdated where its CA said when, and is not used any more', () => {
+    const renewAt = NOON + 60 * DAY
+    const window = { start: renewAt, end: renewAt + DAY }
+    const at = { renewAt, nextAt: renewAt, renewalInfo: { window } }
+    const issued: Issuance = { state: 'issued', certificateId: 'c', failures: 0, ...at }
+    const record = withState(issued)
+    expect(isMisdated(record)).toBe(false)
+    expect(withoutMisdates(record, { now: NOON, datedAhead })).toBe(record)
+  })
 })
 
 describe('certificates that are not valid yet', () => {

@@ -75,6 +75,8 @@ export interface OrderRequest {
   keyAlgorithm: KeyAlgorithm
   /** The chain that this order replaces at the same CA (RFC 9773 section 5). */
   replaces?: Chain
+  /** URL of the order that the pack's other chain has: where the CA gives that one again it is `busy`. */
+  siblingOrder?: string
 }
 
 export type OrderProgress =

@@ -60,7 +60,8 @@ export function createHostnameWorker(options: HostnameWorkerOptions): Worker {
         const record = await options.store.hostnames.find(id)
         if (!record || signal.aborted || !isDue(record, clock.now())) return
         const known = once(() => untilKnown(record, options))
-        const job: Job = { id, signal, steps: patience.signal, options, known, startedAt }
+        const served = once(() => lookAtServed(record, job))
+        const job: Job = { id, signal, steps: patience.signal, options, known, served, startedAt }
         if (isLate(job, BEGIN_LOOKS_MS)) return
         if (await isHeld(record, options.store)) return void (await block(job))
         if (record.ownership.state === 'verified') await moveRivals(record, options)
@@ -78,6 +79,8 @@ interface Job {
   options: HostnameWorkerOptions
   /** Resolves once the edges know the name, so that they can answer for it. */
   known: () => Promise<void>
+  /** Whether a name that is served still leads here: looked for once, whichever chain asks. */
+  served: () => Promise<Finding>
   startedAt: number
 }
 
@@ -114,10 +117,11 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
     if (isLook) await job.known()
     const step = { record, chain, signal: job.steps }
     // Beside the step: one after the other would take longer than a hostname may be worked on.
-    const [outcome, finding] = await Promise.all([
+    const [stepped, looked] = await Promise.allSettled([
       takeStep(step, options),
-      isLeaving ? inspectOwnership(record, job) : undefined,
+      isLeaving ? job.served() : undefined,
     ])
+    const outcome = valueOf(stepped)
     if (!outcome) return
     let isOvertaken = true
     const after = await write(job, (current) => {
@@ -127,6 +131,8 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
       return applyOutcome(current, { keyAlgorithm: algorithm, outcome, now, begunAt })
     })
     if (isOvertaken) await dropOutcome(outcome, step, options)
+    // Only now: an order that is not written is opened again, and again.
+    const finding = valueOf(looked)
     if (after && finding && isInVain(outcome)) await retireIfGone(finding, job)
   }
 }
@@ -183,17 +189,23 @@ async function workOnOwnership(job: Job): Promise<void> {
 /** Whether a name whose certificates are its customer's own still leads here. */
 async function lookAgain(record: CustomHostname, job: Job): Promise<void> {
   const { options, signal } = job
-  const { clock, random, putAnswers, removeAnswers } = options
+  const { clock, random } = options
   if ((ownLookDueAt(record) ?? Infinity) > clock.now()) return
-  // The edges answer for it as they did when it was proved, or a name without a CNAME would seem gone.
-  const shown = { ...record, ownership: newOwnership(clock.now()) }
-  await putAnswers(shown)
-  const found = await lookForProof(record, job)
-  await removeAnswers(shown, record).catch(() => {})
+  const found = await lookAtServed(record, job)
   if (signal.aborted) return
   const problems = problemsOf(found, record)
   const look = { problems, now: clock.now(), fraction: random.fraction() }
   await write(job, (current) => applyOwnLook(current, look))
+}
+
+/** The edges answer for it as they did when it was proved, or a name without a CNAME would seem gone. */
+async function lookAtServed(record: CustomHostname, job: Job): Promise<Finding> {
+  const { clock, putAnswers, removeAnswers } = job.options
+  const shown = { ...record, ownership: newOwnership(clock.now()) }
+  await putAnswers(shown)
+  const found = await lookForProof(record, job)
+  await removeAnswers(shown, record).catch(() => {})
+  return found
 }
 
 /** What could not be looked for is as it was. */
@@ -266,7 +278,13 @@ async function allSettled(works: readonly Promise<void>[]): Promise<void> {
   if (failed) throw failed.reason
 }
 
-function once(run: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined
+/** @throws why it was rejected */
+function valueOf<Value>(result: PromiseSettledResult<Value>): Value {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
+}
+
+function once<Value>(run: () => Promise<Value>): () => Promise<Value> {
+  let running: Promise<Value> | undefined
   return () => (running ??= run())
 }

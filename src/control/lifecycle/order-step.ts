@@ -1,5 +1,5 @@
 import { expiryWarningAt, type Chain } from '#domain/certificate.ts'
-import type { Issuance } from '#domain/issuance.ts'
+import { hasOpenOrder, type Issuance } from '#domain/issuance.ts'
 import { CHALLENGE_TYPES, type Exemption, type Order } from '#domain/order.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
@@ -160,7 +160,13 @@ async function orderAs(
   }
   const wildcard = record.ssl?.wildcard ?? false
   const { keyAlgorithm } = chain
-  const request = { hostname, wildcard, keyAlgorithm, ...(replaces && { replaces }) }
+  const request = {
+    hostname,
+    wildcard,
+    keyAlgorithm,
+    ...(replaces && { replaces }),
+    ...siblingOrderOf(step),
+  }
   try {
     const order = await issuer.openOrder(request, signal)
     deps.outages.clear(issuer.name)
@@ -170,6 +176,15 @@ async function orderAs(
     await deps.budget.giveBack({ ...spent, takenAt })
     throw error
   }
+}
+
+function siblingOrderOf({ record, chain }: Pick<Step, 'record' | 'chain'>): {
+  siblingOrder?: string
+} {
+  const sibling = record.chains.find(({ keyAlgorithm }) => keyAlgorithm !== chain.keyAlgorithm)
+  return sibling && hasOpenOrder(sibling.issuance)
+    ? { siblingOrder: sibling.issuance.order.url }
+    : {}
 }
 
 /** What no proof of ownership shows is looked for where orders are kept for names that are ready. */

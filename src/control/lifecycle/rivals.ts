@@ -53,7 +53,9 @@ async function listServing(
   others: readonly CustomHostname[],
   store: Pick<RivalStore, 'hostnames'>,
 ): Promise<CustomHostname[]> {
-  return [...others.filter(isServable), ...(await listWildcards(record, store))]
+  // One that is proved goes before the wildcard, whose zone has not its name.
+  const wildcards = isServable(record) ? [] : await listWildcards(record, store)
+  return [...others.filter(isServable), ...wildcards]
 }
 
 /** Whether the edges serve the name for another record than this. */

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 
 import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
+import { DirectoryError } from '#directory/directory.ts'
 import { hostnameStatus } from '#domain/status.ts'
-import type { CustomHostname } from '#domain/custom-hostname.ts'
+import { OWNERSHIP_PATH, type CustomHostname } from '#domain/custom-hostname.ts'
 import { systemClock } from '#lib/clock.ts'
 import { alteredIssuer } from '#test/altered-issuer.ts'
 import { startControlPlane, type ControlPlane } from '#test/control-plane.ts'
@@ -165,6 +166,53 @@ describe('a customer who left', () => {
     plane.lifecycle.wake()
     const seen = await plane.until(id, ({ ownership }) => ownership.state === 'moved')
     expect(hostnameStatus(seen)).toBe('moved')
+  })
+
+  it('is not taken for gone who is only seen to lead here by what the edges answer', async () => {
+    const inspector: Inspector = {
+      ...aCustomer(),
+      inspectOwnership: async ({ hostname, hostnameId, token }) => {
+        const path = `${OWNERSHIP_PATH}${hostnameId}`
+        const answer = await plane.edgeDirectory.findAnswer(hostname, path, systemClock.now())
+        return answer?.body === token ? { provedBy: 'http' } : { errors: ['no token'] }
+      },
+      inspectChallenge: async () => ({ isReady: false, problem: 'port 80 is closed' }),
+    }
+    await using plane = await startControlPlane({ inspector, authorizationReuseMs: 0 })
+    const record = aHostname({}, systemClock.now())
+    const over = { id: 'over', notBefore: 0, notAfter: systemClock.now() - 1 }
+    await plane.create({
+      ...record,
+      ownership: { state: 'verified', at: 1, by: 'http', serial: 1 },
+      chains: record.chains.map((chain) => ({ ...chain, certificate: over })),
+    })
+    await plane.until(record.id, isWaiting)
+    await plane.lifecycle.close()
+    expect((await plane.store.hostnames.find(record.id))?.ownership.state).toBe('verified')
+  })
+
+  it('is ordered for once while the directory is away', async () => {
+    const opened: string[] = []
+    const issuer = (built: Issuer): Issuer =>
+      alteredIssuer(built, {
+        openOrder: (request, signal) => {
+          opened.push(request.keyAlgorithm)
+          return built.openOrder(request, signal)
+        },
+      })
+    const inspector = customer()
+    await using plane = await startControlPlane({ inspector, issuer, authorizationReuseMs: 0 })
+    plane.directory.putAnswer = () => Promise.reject(new DirectoryError('unavailable', 'away'))
+    const record = aHostname({}, systemClock.now())
+    const over = { id: 'over', notBefore: 0, notAfter: systemClock.now() - 1 }
+    await plane.create({
+      ...record,
+      ownership: { state: 'verified', at: 1, by: 'cname', serial: 1 },
+      chains: record.chains.map((chain) => ({ ...chain, certificate: over })),
+    })
+    await plane.until(record.id, ({ chains }) => chains[0]?.issuance.state === 'ordered')
+    await plane.lifecycle.close()
+    expect(opened.filter((algorithm) => algorithm === 'ecdsa')).toHaveLength(1)
   })
 
   it('who comes back before the end is renewed', async () => {

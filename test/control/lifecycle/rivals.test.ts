@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest'
 
 import { requestRemoval } from '#control/api/create-custom-hostname.ts'
 import type { Inspector, OwnershipQuestion } from '#control/lifecycle/inspector.ts'
+import { rivalTargetsOf } from '#control/lifecycle/rivals.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import { parseHostname } from '#domain/hostname.ts'
+import { newOwnership } from '#domain/ownership.ts'
 import { hostnameStatus, sslStatus } from '#domain/status.ts'
 import { systemClock } from '#lib/clock.ts'
 import { startControlPlane, type ControlPlane } from '#test/control-plane.ts'
@@ -88,6 +90,32 @@ describe('a name that two zones have', () => {
     await requestRemoval({ store: plane.store, clock: systemClock }, served.id)
     plane.publisher.wake()
     await expect.poll(async () => (await servedFor(plane, denied))?.[0]).toBe(rival.id)
+  })
+
+  it('is not denied to whom it is served for by a wildcard that another zone got later', async () => {
+    const inspector = customer({ isMoved: false })
+    await using plane = await startControlPlane({ inspector })
+    await plane.store.zones.create(RIVAL_ZONE)
+    const hostname = parseHostname('shop.customer.com')
+    const proof = { state: 'verified', at: 1, by: 'http', serial: 1 } as const
+    const own = aHostname({ hostname, ownership: proof, ssl: undefined, chains: [] })
+    const { ssl, ...above } = aHostname({
+      zoneId: RIVAL_ZONE.id,
+      hostname: parseHostname('customer.com'),
+      ownership: { ...proof, at: 2 },
+      chains: [],
+    })
+    await plane.store.hostnames.create(own)
+    await plane.store.hostnames.create({ ...above, ssl: ssl && { ...ssl, wildcard: true } })
+    const options = {
+      store: plane.store,
+      clock: systemClock,
+      onFact: () => {},
+      defaultCnameTarget: undefined,
+    }
+    expect(await rivalTargetsOf(own, [], options)).toBeUndefined()
+    const unproved: CustomHostname = { ...own, ownership: newOwnership(0) }
+    expect(await rivalTargetsOf(unproved, [], options)).toEqual([RIVAL_ZONE.cnameTarget])
   })
 
   it('goes to the other zone soon after it was deleted in the first', async () => {

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
 import { newIssuance, type Issuance } from '#domain/issuance.ts'
 import { advance } from '#domain/advance-issuance.ts'
-import { fakeIssuer } from '#test/fake-issuer.ts'
-import { aHostname, NOON } from '#test/records.ts'
+import { anOrderAt, fakeIssuer } from '#test/fake-issuer.ts'
+import { aHostname, NOON, withIssuance } from '#test/records.ts'
 import { aCustomer, eventOf, stepsWith } from '#test/steps.ts'
 import { UNLIMITED } from '#test/unlimited-budget.ts'
 
@@ -58,6 +58,16 @@ describe('an order', () => {
     })
     expect(two.opened).toEqual([])
     expect(given).toMatchObject([{ ca: 'one' }])
+  })
+
+  it('tells the CA which order the other chain has', async () => {
+    const one = fakeIssuer('one')
+    const order = anOrderAt('one')
+    const opened = { order, since: NOON, attempts: 0, nextAt: NOON, failures: 0 }
+    const { chains } = withIssuance(aHostname(), 'rsa', { state: 'ordered', ...opened })
+    await stepsWith([one]).take(fresh, { chains })
+    await stepsWith([one]).take(fresh)
+    expect(one.opened.map(({ siblingOrder }) => siblingOrder)).toEqual([order.url, undefined])
   })
 
   it('passes over a CA that did not answer, for half a minute', async () => {

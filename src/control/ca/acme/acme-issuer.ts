@@ -70,6 +70,8 @@ export function createAcmeIssuer(options: AcmeIssuerOptions): AcmeIssuer {
 }
 
 const MAX_REMEMBERED = 10_000
+/** Until then it may not be written yet which chain an order was given to: longer than any step. */
+const GIVEN_MS = 60_000
 
 class AcmeCa implements AcmeIssuer {
   readonly name: string
@@ -78,8 +80,10 @@ class AcmeCa implements AcmeIssuer {
   readonly #options: AcmeIssuerOptions
   readonly #client: AcmeClient
   readonly #reader: OrderReader
-  /** Which chain was given which order, by the order's URL. */
-  readonly #given = new LRUCache<string, KeyAlgorithm>({ max: MAX_REMEMBERED })
+  /** Which chain was given which order, and when, by the order's URL. */
+  readonly #given = new LRUCache<string, { keyAlgorithm: KeyAlgorithm; at: number }>({
+    max: MAX_REMEMBERED,
+  })
   /** As is known of the CA, or was learned. */
   #reusesProofs: boolean
   /** Where the CSR of an order goes that was ready when it was last seen, by the order's URL. */
@@ -137,7 +141,7 @@ class AcmeCa implements AcmeIssuer {
     const url = response.header('location')
     if (url === undefined) throw new IssuerError('unavailable', 'The CA did not name the order.')
     if (opened.status === 'invalid') refuse((await this.#reader.explain(opened, signal)).problem)
-    this.#keepApart(url, request.keyAlgorithm)
+    this.#keepApart(url, request)
     this.#reader.remember(url, opened)
     const challenges = await this.#listChallenges(opened, request, signal)
     const expiresAt = this.#reader.expiryOf(opened)
@@ -212,16 +216,22 @@ class AcmeCa implements AcmeIssuer {
   /**
    * Boulder gives the same open order to whoever asks for the same name twice, and a pack is two
    * orders: one chain would be signed for the other's key. The second waits until the first is done, and
-   * no other is opened beside a first one from then on.
+   * no other is opened beside a first one from then on. An order that the other chain has not, because its
+   * record was edited or removed or is another zone's, is nobody's: waiting for it might take days.
    */
-  #keepApart(url: string, keyAlgorithm: KeyAlgorithm): void {
-    const other = this.#given.get(url)
-    if (other !== undefined && other !== keyAlgorithm) {
+  #keepApart(url: string, { keyAlgorithm, siblingOrder }: OrderRequest): void {
+    const now = this.#options.clock.now()
+    const given = this.#given.get(url)
+    const isOthers = given !== undefined && given.keyAlgorithm !== keyAlgorithm
+    const isNew = isOthers && Math.abs(now - given.at) < GIVEN_MS
+    if (url === siblingOrder || isNew) {
       this.#reusesProofs = true
+      const other = keyAlgorithm === 'ecdsa' ? 'rsa' : 'ecdsa'
       const message = `The CA first finishes the ${other} certificate for this name.`
       throw new IssuerError('busy', message)
     }
-    this.#given.set(url, keyAlgorithm)
+    // Not anew for whoever asks again: nobody is kept waiting by that.
+    if (!given || isOthers) this.#given.set(url, { keyAlgorithm, at: now })
   }
 
   async #listChallenges(

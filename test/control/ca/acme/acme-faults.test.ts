@@ -228,32 +228,6 @@ describe('what a CA must not get away with', () => {
     const chain = await untilSigned(issuer, order, csr)
     expect(createKeyMaker().describe({ chain, privateKey, names: [hostname] })).toBeDefined()
   })
-
-  it('does not get two keys for one order: the second chain waits', async () => {
-    const hostname = newHostname()
-    await open(issuer, hostname, 'ecdsa')
-    // Boulder's way: the same order for the same name, as long as it is open.
-    const other = await open(issuer, hostname, 'rsa')
-    expect(other.provedAlone).toBe(true)
-    ca.fault = (request, response) => {
-      if (request.url !== '/order-plz') return false
-      response.writeHead(201, { location: other.url }).end(
-        JSON.stringify({
-          status: 'pending',
-          authorizations: [other.url],
-          finalize: other.url,
-        }),
-      )
-      return true
-    }
-    await expect(open(issuer, hostname, 'ecdsa')).rejects.toMatchObject({
-      kind: 'busy',
-      message: expect.stringMatching(/first finishes the rsa certificate/),
-    })
-    ca.fault = undefined
-    // What is learned of the CA: of two chains one goes first.
-    expect(await open(issuer, newHostname())).not.toHaveProperty('provedAlone')
-  })
 })
 
 describe('a call that is repeated', () => {
