@@ -22,7 +22,7 @@ export const SETTINGS = {
   CUSTOS_EDGE_PREFIXES: { unset: 'none', meaning: 'CIDR,… public addresses of the edges' },
   CUSTOS_ORIGIN_ROOTS: { unset: 'built-in', meaning: 'PEM file: more roots trusted for origins' },
   CUSTOS_WORKERS: { unset: 'CPU cores', meaning: 'Edge worker processes' },
-  CUSTOS_CONTROL: { default: '127.0.0.1:8787', meaning: 'Where API and dashboard listen' },
+  CUSTOS_CONTROL: { default: '127.0.0.1:8787', meaning: 'Where the API listens' },
   CUSTOS_DATABASE_URL: { unset: 'SQLite', meaning: 'The store (this version: SQLite only)' },
   CUSTOS_REDIS_URL: { unset: 'SQLite', meaning: 'The directory: redis://… or rediss://…' },
   CUSTOS_API_TOKEN: { unset: 'made once', meaning: 'Bootstrap admin token' },

@@ -261,7 +261,7 @@ export function wantedAnswers(
   record: CustomHostname,
 ): { path: string; body: string; expiresAt: number }[] {
   const answers = record.chains
-    .toSorted((a, b) => turnOf(a.issuance) - turnOf(b.issuance))
+    .toSorted((a, b) => orderRankOf(a.issuance) - orderRankOf(b.issuance))
     .flatMap(({ issuance }) => {
       if (!('order' in issuance)) return []
       const { challenges, expiresAt } = issuance.order
@@ -274,7 +274,8 @@ export function wantedAnswers(
   return answers.filter(({ path }, at) => at === answers.findIndex((one) => one.path === path))
 }
 
-function turnOf({ state }: Issuance): number {
+/** Among those with an order; the chain that the CA looks at goes first. */
+function orderRankOf({ state }: Issuance): number {
   return ['validating', 'ordered', 'finalizing'].indexOf(state)
 }
 

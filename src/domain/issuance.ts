@@ -142,6 +142,11 @@ export function hasOpenOrder(
   return ['ordered', 'validating', 'finalizing'].includes(issuance.state)
 }
 
+/** The order that it has now, of whatever use that is. */
+export function orderOf(issuance: Issuance): Order | undefined {
+  return 'order' in issuance ? issuance.order : undefined
+}
+
 /** When to act on it next; undefined where only an event from outside moves it. */
 export function issuanceDueAt(issuance: Issuance): number | undefined {
   switch (issuance.state) {

@@ -1,8 +1,7 @@
 import type { CustomHostname, SslConfig } from './custom-hostname.ts'
 import type { KeyAlgorithm } from './certificate.ts'
-import { newIssuance, type Issuance } from './issuance.ts'
+import { newIssuance, orderOf, type Issuance } from './issuance.ts'
 import type { ManagedChain } from './managed-chain.ts'
-import type { Order } from './order.ts'
 import { hostnameStatus } from './status.ts'
 import type { TimelineDetails, TimelineEvent, TimelineFact, TimelineKind } from './timeline.ts'
 
@@ -153,8 +152,8 @@ function chainFacts(before: ManagedChain, after: ManagedChain): TimelineFact[] {
 
 function orderFacts(before: ManagedChain, after: ManagedChain): TimelineFact[] {
   const { keyAlgorithm } = after
-  const order = orderOf(after)
-  const previous = orderOf(before)
+  const order = orderOf(after.issuance)
+  const previous = orderOf(before.issuance)
   if (!order) return []
   const { ca } = order
   const isNew = order.url !== previous?.url || ca !== previous.ca
@@ -166,10 +165,6 @@ function orderFacts(before: ManagedChain, after: ManagedChain): TimelineFact[] {
     ...(isEntered('validating') ? [fact('certificate.validating', { keyAlgorithm, ca })] : []),
     ...(isEntered('finalizing') ? [fact('certificate.validated', { keyAlgorithm, ca })] : []),
   ]
-}
-
-function orderOf({ issuance }: ManagedChain): Order | undefined {
-  return 'order' in issuance ? issuance.order : undefined
 }
 
 function problemFacts(before: ManagedChain, after: ManagedChain): TimelineFact[] {
@@ -194,7 +189,7 @@ function problemFacts(before: ManagedChain, after: ManagedChain): TimelineFact[]
       if (isOrderExpired(before, after)) return expiryFacts(before, after)
       if (isNews && isDeferred(previous, issuance)) return [waiting(keyAlgorithm, issuance)]
       // An order that is lost is news in any case; that none could be opened is so once.
-      if (!isNews && !orderOf(before)) return []
+      if (!isNews && !orderOf(before.issuance)) return []
       return [fact('certificate.failed', { keyAlgorithm, problem, retryAt: issuance.nextAt })]
     }
     default:
@@ -222,7 +217,7 @@ function waiting(
 }
 
 function expiryFacts(before: ManagedChain, after: ManagedChain): TimelineFact[] {
-  const order = orderOf(before)
+  const order = orderOf(before.issuance)
   if (!order || !isOrderExpired(before, after)) return []
   const { keyAlgorithm } = after
   return [fact('certificate.order_expired', { keyAlgorithm, ca: order.ca })]

@@ -1,7 +1,7 @@
+import { advance } from '#domain/advance-issuance.ts'
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import { chainOf, withNextSerial, type CustomHostname } from '#domain/custom-hostname.ts'
-import { hasOpenOrder, type Issuance, type IssuanceEvent } from '#domain/issuance.ts'
-import { advance } from '#domain/advance-issuance.ts'
+import { hasOpenOrder, orderOf, type Issuance, type IssuanceEvent } from '#domain/issuance.ts'
 import type { ManagedChain } from '#domain/managed-chain.ts'
 import { afterOwnLook, hasOwnRunOut, type OwnLook } from '#domain/own-certificates.ts'
 import { advanceOwnership, ownLookDueAt, type OwnershipEvent } from '#domain/ownership.ts'
@@ -49,15 +49,11 @@ export function isStillWanted(
   return (
     !current.removal &&
     issuance?.state === chain.issuance.state &&
-    orderUrlOf(issuance) === orderUrlOf(chain.issuance) &&
+    orderOf(issuance)?.url === orderOf(chain.issuance)?.url &&
     current.ssl?.packId === record.ssl?.packId &&
     current.ssl?.wildcard === record.ssl?.wildcard &&
     current.ssl?.certificateAuthority === record.ssl?.certificateAuthority
   )
-}
-
-function orderUrlOf(issuance: Issuance): string | undefined {
-  return 'order' in issuance ? issuance.order.url : undefined
 }
 
 /**

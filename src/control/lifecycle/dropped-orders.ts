@@ -1,5 +1,5 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import type { Issuance } from '#domain/issuance.ts'
+import { orderOf, type Issuance } from '#domain/issuance.ts'
 import type { Order } from '#domain/order.ts'
 
 import type { Budget } from '../ca/budget.ts'
@@ -42,8 +42,4 @@ export async function giveBackOrder(
 
 function isUnsigned({ state }: Issuance): boolean {
   return state === 'ordered' || state === 'validating'
-}
-
-function orderOf(issuance: Issuance): Order | undefined {
-  return 'order' in issuance ? issuance.order : undefined
 }

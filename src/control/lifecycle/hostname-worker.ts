@@ -8,8 +8,8 @@ import type { HoldStore, HostnameChange } from '#store/store.ts'
 import { IssuerError } from '../ca/issuer.ts'
 import { applyOutcome, applyOwnership, applyOwnLook, isStillWanted } from './apply.ts'
 import type { Deployments } from './deployments.ts'
-import { isHeld } from './holds.ts'
 import { giveBackOrder } from './dropped-orders.ts'
+import { isHeld } from './holds.ts'
 import { takeStep } from './issuance-steps.ts'
 import type { Worker } from './lifecycle.ts'
 import { isRunOut } from './retirement.ts'
@@ -105,36 +105,58 @@ async function workOnChain(job: Job, algorithm: KeyAlgorithm, opened: () => void
   for (;;) {
     const record = await options.store.hostnames.find(id)
     const chain = record && chainOf(record, algorithm)
-    const due = record && chain ? chainDueAt(record, chain) : undefined
     if (chain?.issuance.state !== 'scheduled') opened()
-    const begunAt = options.clock.now()
-    if (!record || !chain || due === undefined || due > begunAt) return
-    if (signal.aborted || !mayBeIssued(record)) return
-    const isLook = chain.issuance.state === 'ordered'
-    const isTried = isLook || chain.issuance.state === 'scheduled'
-    const isLeaving = isTried && isRunOut(record, begunAt)
-    if (isLate(job, isLook || isLeaving ? BEGIN_LOOKS_MS : BEGIN_STEPS_MS)) return
-    if (isLook) await job.known()
-    const step = { record, chain, signal: job.steps }
-    // Beside the step: one after the other would take longer than a hostname may be worked on.
-    const [stepped, looked] = await Promise.allSettled([
-      takeStep(step, options),
-      isLeaving ? job.served() : undefined,
-    ])
-    const outcome = valueOf(stepped)
-    if (!outcome) return
-    let isOvertaken = true
-    const after = await write(job, (current) => {
-      isOvertaken = !isStillWanted(step, current)
-      if (isOvertaken) return undefined
-      const now = options.clock.now()
-      return applyOutcome(current, { keyAlgorithm: algorithm, outcome, now, begunAt })
-    })
-    if (isOvertaken) await dropOutcome(outcome, step, options)
-    // Only now: an order that is not written is opened again, and again.
-    const finding = valueOf(looked)
-    if (after && finding && isInVain(outcome)) await retireIfGone(finding, job)
+    if (!record || !chain || signal.aborted || !mayBeIssued(record)) return
+    if ((chainDueAt(record, chain) ?? Infinity) > options.clock.now()) return
+    const isDone = await workOnStep({ record, chain, signal: job.steps }, job)
+    if (!isDone) return
   }
+}
+
+/** @returns false where too little time is left to begin it, or there is none to be taken */
+async function workOnStep(step: Step, job: Job): Promise<boolean> {
+  const { record, chain } = step
+  const begunAt = job.options.clock.now()
+  const isLook = chain.issuance.state === 'ordered'
+  const isTried = isLook || chain.issuance.state === 'scheduled'
+  const isLeaving = isTried && isRunOut(record, begunAt)
+  if (isLate(job, isLook || isLeaving ? BEGIN_LOOKS_MS : BEGIN_STEPS_MS)) return false
+  if (isLook) await job.known()
+  // Beside the step: one after the other would take longer than a hostname may be worked on.
+  const [stepped, looked] = await Promise.allSettled([
+    takeStep(step, job.options),
+    isLeaving ? job.served() : undefined,
+  ])
+  const outcome = valueOf(stepped)
+  if (!outcome) return false
+  const after = await writeOutcome({ step, outcome, begunAt }, job)
+  // Only now: an order that is not written is opened again, and again.
+  const finding = valueOf(looked)
+  if (after && finding && isInVain(outcome)) await retireIfGone(finding, job)
+  return true
+}
+
+interface TakenStep {
+  step: Step
+  outcome: StepOutcome
+  begunAt: number
+}
+
+/** @returns the record as it was written; undefined where nothing was */
+async function writeOutcome(
+  { step, outcome, begunAt }: TakenStep,
+  job: Job,
+): Promise<CustomHostname | undefined> {
+  const { options } = job
+  const { keyAlgorithm } = step.chain
+  let isOvertaken = true
+  const after = await write(job, (current) => {
+    isOvertaken = !isStillWanted(step, current)
+    if (isOvertaken) return undefined
+    return applyOutcome(current, { keyAlgorithm, outcome, now: options.clock.now(), begunAt })
+  })
+  if (isOvertaken) await dropOutcome(outcome, step, options)
+  return after
 }
 
 /** An edit overtook the step, or the record is gone: nobody has what it ordered. */

@@ -1,5 +1,6 @@
 import type { Certificate } from '#domain/certificate.ts'
 import { renewalDueAt } from '#domain/certificate.ts'
+import type { StateOf } from '#domain/issuance.ts'
 import type { Order } from '#domain/order.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
@@ -9,14 +10,7 @@ import { confirm, prove } from './prove-step.ts'
 import { firstCheckAt, renew } from './renew-step.ts'
 import { orderDelayMs } from './retry-delays.ts'
 import { awaitProof, isUnprovedRival } from './rival-orders.ts'
-import {
-  event,
-  namesOf,
-  type StateOf,
-  type Step,
-  type StepDependencies,
-  type StepOutcome,
-} from './step.ts'
+import { event, namesOf, type Step, type StepDependencies, type StepOutcome } from './step.ts'
 
 /**
  * One step of one chain: looks at the state, does the one thing that is due, says what happened.

@@ -47,7 +47,7 @@ export interface LifecycleOptions {
   maxBegun?: number
 }
 
-/** So long is a record untouched after the death of the process that worked on it, or twice that. */
+/** So long at most is a record untouched after the death of the process that worked on it. */
 const LEASE_MS = 20_000
 /** What still runs after this keeps its lease for as long again. */
 const EXTEND_MS = 10_000

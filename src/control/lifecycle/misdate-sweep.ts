@@ -54,8 +54,10 @@ export function startMisdateSweep(options: MisdateSweepOptions): MisdateSweep {
 
 async function sweep(options: MisdateSweepOptions, signal: AbortSignal): Promise<void> {
   const { store, clock, log, wake } = options
-  if (await isBehind(options))
-    return log.warn({}, 'the clock is behind: the first zone was created later')
+  if (await isBehind(options)) {
+    log.warn({}, 'the clock is behind: the first zone was created later')
+    return
+  }
   let count = 0
   for await (const records of store.hostnames.allMisdated(clock.now())) {
     for (let start = 0; start < records.length; start += AT_ONCE) {

@@ -1,4 +1,5 @@
 import type { CustomHostname } from '#domain/custom-hostname.ts'
+import type { StateOf } from '#domain/issuance.ts'
 import type { ChallengeType, OrderChallenge } from '#domain/order.ts'
 import { validationDelayMs } from '#domain/validation.ts'
 import { startDeadline } from '#lib/deadline.ts'
@@ -8,14 +9,7 @@ import { hasAlternative } from './order-step.ts'
 import { findPermission } from './permission.ts'
 import { orderDelayMs } from './retry-delays.ts'
 import { isUnprovedRival, provingChallenges } from './rival-orders.ts'
-import {
-  event,
-  priorityOf,
-  type StateOf,
-  type Step,
-  type StepDependencies,
-  type StepOutcome,
-} from './step.ts'
+import { event, priorityOf, type Step, type StepDependencies, type StepOutcome } from './step.ts'
 
 /** For one look at one challenge: what takes longer is looked at again soon. */
 const LOOK_MS = 6_000

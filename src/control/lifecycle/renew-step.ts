@@ -1,9 +1,9 @@
 import { renewalWithin } from '#domain/certificate.ts'
-import type { IssuanceEvent } from '#domain/issuance.ts'
+import type { IssuanceEvent, StateOf } from '#domain/issuance.ts'
 
 import { IssuerError, type RenewalAnswer } from '../ca/issuer.ts'
 import { openOrder } from './order-step.ts'
-import { event, type StateOf, type Step, type StepDependencies, type StepOutcome } from './step.ts'
+import { event, type Step, type StepDependencies, type StepOutcome } from './step.ts'
 
 /** How often a CA is asked when to renew, where it does not say: twice a day or more (RFC 9773). */
 const CHECK_EVERY_MS = 6 * 3_600_000

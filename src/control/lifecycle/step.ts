@@ -1,6 +1,6 @@
 import type { Certificate } from '#domain/certificate.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
-import type { Issuance, IssuanceEvent } from '#domain/issuance.ts'
+import type { IssuanceEvent } from '#domain/issuance.ts'
 import type { ManagedChain } from '#domain/managed-chain.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Random } from '#lib/random.ts'
@@ -45,8 +45,6 @@ export interface Step {
   chain: ManagedChain
   signal: AbortSignal
 }
-
-export type StateOf<State extends Issuance['state']> = Extract<Issuance, { state: State }>
 
 export function event(event: IssuanceEvent): StepOutcome {
   return { kind: 'event', event }

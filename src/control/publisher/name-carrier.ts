@@ -87,8 +87,9 @@ async function renderRecord(
   store: NameCarrierOptions['store'],
 ): Promise<Binding> {
   const zone = await store.zones.find(record.zoneId)
-  if (!zone)
+  if (!zone) {
     throw new Error(`Cannot publish hostname ${record.id}: its zone ${record.zoneId} is gone`)
+  }
   const certificates = await store.certificates.listByHostname(record.id)
   return renderBinding({ record, zone, certificates })
 }

@@ -1,6 +1,6 @@
 import { DirectoryError, type DirectoryPublisher } from '#directory/directory.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import { parentOf, type Hostname } from '#domain/hostname.ts'
+import type { Hostname } from '#domain/hostname.ts'
 import { Alarm } from '#lib/alarm.ts'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Clock } from '#lib/clock.ts'
@@ -11,6 +11,7 @@ import { StoreError, type OutboxRow, type Store } from '#store/store.ts'
 
 import { createAnswerCarrier, type AnswerCarrier } from './answer-carrier.ts'
 import { createNameCarrier, type CarryName } from './name-carrier.ts'
+import { NamesBelow } from './names-below.ts'
 import { HOLD_ID } from './render-binding.ts'
 
 /**
@@ -71,9 +72,7 @@ class OutboxPublisher implements Publisher {
   readonly #alarm: Alarm
   /** Rows that cannot be published for a reason of their own: hostname id → serial. */
   readonly #setAside = new Map<string, number>()
-  /** Of wildcards, by their ids. */
-  readonly #below = new SingleFlight<string, void>()
-  readonly #belowDue = new Set<string>()
+  readonly #below: NamesBelow
   readonly #fillings = new SingleFlight<string, void>()
   readonly #carry: CarryName
   readonly #answers: AnswerCarrier
@@ -83,6 +82,8 @@ class OutboxPublisher implements Publisher {
     this.#options = options
     this.#carry = createNameCarrier(options)
     this.#answers = createAnswerCarrier(options)
+    const publish = (row: OutboxRow): Promise<void> => this.#publishOrSetAside(row)
+    this.#below = new NamesBelow({ ...options, publish, signal: this.#closing.signal })
     this.#alarm = new Alarm(options.clock)
     this.#running = this.#run()
   }
@@ -251,7 +252,7 @@ class OutboxPublisher implements Publisher {
     const withdrawn = record.removal && (await directory.withdraw(hostname, id))
     const carried = await this.#carry(hostname)
     const changeId = carried ?? withdrawn ?? (await directory.withdraw(hostname, id))
-    if (record.ssl?.wildcard) this.#beginBelow(record)
+    if (record.ssl?.wildcard) this.#below.publish(record)
     await store.outbox.complete(
       { hostnameId: record.id, serial: record.deployment.serial },
       changeId,
@@ -266,40 +267,6 @@ class OutboxPublisher implements Publisher {
       const { items } = await holds.list({ page, perPage: BATCH })
       for (const { domain } of items) await this.#carry(domain)
       if (items.length < BATCH) return
-    }
-  }
-
-  /**
-   * Whether a wildcard is served says whether names that are not proved have bindings of their own.
-   * There may be thousands: one after the other, and nobody waits for them.
-   */
-  #beginBelow(record: CustomHostname): void {
-    this.#belowDue.add(record.id)
-    void this.#below.run(record.id, async () => {
-      // Once more where it was published meanwhile: the first of them may have seen what was before.
-      while (this.#belowDue.delete(record.id)) await this.#publishBelow(record)
-    })
-  }
-
-  /** Never rejects. */
-  async #publishBelow(record: CustomHostname): Promise<void> {
-    const { hostname, id: hostnameId } = record
-    try {
-      await this.#publishUnproved(record)
-    } catch (err) {
-      const message = 'cannot publish the names below a wildcard'
-      this.#options.log.warn({ err, hostname, hostnameId }, message)
-    }
-  }
-
-  async #publishUnproved({ hostname }: CustomHostname): Promise<void> {
-    const covered = { domain: hostname, includeSubdomains: true }
-    for await (const records of this.#options.store.hostnames.allCoveredBy(covered)) {
-      for (const { id, hostname: name, ownership, deployment } of records) {
-        if (this.#closing.signal.aborted) return
-        const isBelow = parentOf(name) === hostname && ownership.state !== 'verified'
-        if (isBelow) await this.#publishOrSetAside({ hostnameId: id, serial: deployment.serial })
-      }
     }
   }
 }

@@ -5,12 +5,12 @@ import type { Binding, BindingChain } from '#domain/binding.ts'
 import type { KeyAlgorithm } from '#domain/certificate.ts'
 import type { TlsVersion } from '#domain/tls-settings.ts'
 import type { Clock } from '#lib/clock.ts'
+import { readNotBefore } from '#lib/der.ts'
 import type { Logger } from '#lib/log.ts'
 import { renderPem } from '#lib/pem.ts'
 import type { Sealer } from '#lib/sealing.ts'
 
 import type { FreshChain } from '../sightings.ts'
-import { readNotBefore } from '#lib/der.ts'
 import type { TicketKeys } from './ticket-keys.ts'
 
 /** A binding ready for handshakes: both chains in one context, OpenSSL chooses by the client's offer. */

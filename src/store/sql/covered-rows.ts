@@ -4,11 +4,9 @@ import type { Kysely } from 'kysely'
 
 import type { NewHold } from '#domain/hold.ts'
 
-import { RECORD_COLUMNS, reverseLabels, type CustomHostnameRow } from './custom-hostname-row.ts'
+import { RECORD_COLUMNS, reverseLabels, type RecordRow } from './custom-hostname-row.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
-
-type RecordRow = Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>
 
 const BATCH = 500
 

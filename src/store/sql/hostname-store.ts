@@ -1,6 +1,5 @@
 import type { Kysely, SelectQueryBuilder } from 'kysely'
 
-import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
 import type { NewHold } from '#domain/hold.ts'
 import type { Hostname } from '#domain/hostname.ts'
@@ -9,31 +8,26 @@ import { SYSTEM } from '#domain/timeline.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'
 
-import {
-  StoreError,
-  type HostnameChange,
-  type HostnameFilter,
-  type HostnameStore,
-  type HostnameUpdate,
-  type CreateOptions,
-  type WriteOptions,
-} from '../store.ts'
 import type { Page, PageOf } from '../page.ts'
-import { addCertificates, removeCertificates } from './certificate-store.ts'
+import type {
+  CreateOptions,
+  HostnameChange,
+  HostnameFilter,
+  HostnameStore,
+  WriteOptions,
+} from '../store.ts'
 import { coveredRows } from './covered-rows.ts'
 import {
   RECORD_COLUMNS,
   reverseLabels,
-  toRow,
   type ReadRecord,
-  type CustomHostnameRow,
   type RecordRow,
 } from './custom-hostname-row.ts'
 import { claimDueRows, claimRow, readNextDueAt } from './hostname-leases.ts'
 import { countAllHostnames, countHostnames, listHostnameRows } from './hostname-list.ts'
+import { selectWhole } from './hostname-rows.ts'
+import { deleteRecord, insertRecord, writeUpdate } from './hostname-writes.ts'
 import { countMisdatedRows, misdatedRows } from './misdated-rows.ts'
-import { selectWhole, writeChanges } from './hostname-rows.ts'
-import { enqueue } from './outbox.ts'
 import { checkCount } from './page.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
@@ -120,23 +114,14 @@ export class SqlHostnameStore implements HostnameStore {
     return row !== undefined
   }
 
-  async create(
+  create(
     record: CustomHostname,
     { by = SYSTEM, certificates = [] }: CreateOptions = {},
   ): Promise<void> {
-    checkOwner(record.id, certificates)
-    await withDuplicateNamed(record, () =>
-      this.#database.transact(async (db) => {
-        await countIn(db, record)
-        await db
-          .insertInto('custom_hostnames')
-          .values({ ...toRow(record), lease_until: 0 })
-          .execute()
-        await addCertificates(db, certificates)
-        await enqueue(db, { hostnameId: record.id, serial: record.deployment.serial })
-        await addEvents(db, timelineOf(undefined, record, { now: this.#clock.now(), by }))
-      }),
-    )
+    return this.#database.transact(async (db) => {
+      await insertRecord(db, record, { certificates })
+      await addEvents(db, timelineOf(undefined, record, { now: this.#clock.now(), by }))
+    })
   }
 
   update(
@@ -156,20 +141,7 @@ export class SqlHostnameStore implements HostnameStore {
   }
 
   remove(id: string): Promise<boolean> {
-    return this.#database.transact(async (db) => {
-      const removed = await db
-        .deleteFrom('custom_hostnames')
-        .where('id', '=', id)
-        .returning('zone_id')
-        .executeTakeFirst()
-      if (!removed) return false
-      await db
-        .updateTable('zones')
-        .set((eb) => ({ hostname_count: eb('hostname_count', '-', 1) }))
-        .where('id', '=', removed.zone_id)
-        .execute()
-      return true
-    })
+    return this.#database.transact((db) => deleteRecord(db, id))
   }
 
   countExpiringBy(instant: number): Promise<number> {
@@ -272,53 +244,4 @@ export function selectNameBelow(
     .where('reversed_name', '>=', `${name}.`)
     .where('reversed_name', '<', `${name}/`)
     .limit(1)
-}
-
-/** Counts the new record in its zone, which also tells whether there is such a zone. */
-async function countIn(db: Kysely<Schema>, { hostname, zoneId }: CustomHostname): Promise<void> {
-  const { numUpdatedRows } = await db
-    .updateTable('zones')
-    .set((eb) => ({ hostname_count: eb('hostname_count', '+', 1) }))
-    .where('id', '=', zoneId)
-    .executeTakeFirstOrThrow()
-  if (numUpdatedRows > 0n) return
-  throw new StoreError('no-such-zone', `Cannot create ${hostname}: there is no zone ${zoneId}`)
-}
-
-interface Written {
-  row: CustomHostnameRow
-  before: CustomHostname
-  update: HostnameUpdate
-}
-
-async function writeUpdate(db: Kysely<Schema>, { row, before, update }: Written): Promise<void> {
-  const { record, addCertificates: added = [], removeCertificates: removed = [] } = update
-  const { id, zoneId } = before
-  if (record.id !== id || record.zoneId !== zoneId) {
-    throw new TypeError(`Cannot change the id or the zone of the custom hostname ${id}`)
-  }
-  checkOwner(id, added)
-  await withDuplicateNamed(record, () => writeChanges(db, row, record))
-  await addCertificates(db, added)
-  await removeCertificates(db, { hostnameId: id, ids: removed })
-  const { serial } = record.deployment
-  if (serial > before.deployment.serial) await enqueue(db, { hostnameId: id, serial })
-}
-
-function checkOwner(id: string, certificates: readonly Certificate[]): void {
-  if (certificates.every((certificate) => certificate.hostnameId === id)) return
-  throw new TypeError(`Cannot add another hostname's certificate to ${id}`)
-}
-
-async function withDuplicateNamed(
-  { id, hostname, zoneId }: CustomHostname,
-  write: () => Promise<unknown>,
-): Promise<void> {
-  try {
-    await write()
-  } catch (cause) {
-    if (!(cause instanceof StoreError) || cause.kind !== 'duplicate') throw cause
-    const message = `Cannot write the custom hostname ${id}: zone ${zoneId} has ${hostname} already, or the id is taken`
-    throw new StoreError('duplicate', message, { cause })
-  }
 }

@@ -1,12 +1,10 @@
 import type { Kysely } from 'kysely'
 
-import { RECORD_COLUMNS, type CustomHostnameRow } from './custom-hostname-row.ts'
+import { RECORD_COLUMNS, type RecordRow } from './custom-hostname-row.ts'
 import type { Schema } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
 
 const BATCH = 500
-
-type RecordRow = Pick<CustomHostnameRow, (typeof RECORD_COLUMNS)[number]>
 
 /** Rows that a clock wrote which was ahead of `now`. Each read is short and steps into the index. */
 export async function* misdatedRows(
