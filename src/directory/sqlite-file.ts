@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { closeSync, linkSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
@@ -186,9 +186,10 @@ function openExisting(
  * of a deleted file go first: SQLite would replay an old -wal into the new file.
  */
 function createDirectoryFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const draft = `${path}.new`
   removeDirectoryFile(draft)
+  closeSync(openSync(draft, 'wx', 0o600))
   const database = new DatabaseSync(draft)
   try {
     database.exec(`PRAGMA journal_mode = WAL; BEGIN; ${SCHEMA} COMMIT`)

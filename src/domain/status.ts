@@ -91,9 +91,19 @@ function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): 
   }
   if (issuance.state === 'timed_out') return `${issuance.phase}_timed_out`
   if (issuance.state === 'deploying' && issuance.nextAt <= now) return 'deployment_timed_out'
-  if (issuance.state === 'scheduled' && issuance.failures === 0)
+  if (issuance.state === 'scheduled' && issuance.failures === 0) {
     return statusOfWaiting(chain, record)
+  }
+  if (isProvedBySibling(chain, record)) return 'pending_issuance'
   return STATUS_OF[issuance.state]
+}
+
+/** Its order takes the sibling's proof for its own, unless a look has said otherwise: nobody goes back. */
+function isProvedBySibling(chain: ManagedChain, record: CustomHostname): boolean {
+  const { issuance } = chain
+  if (issuance.state !== 'ordered' && issuance.state !== 'validating') return false
+  if (issuance.order.provedAlone || issuance.problem !== undefined) return false
+  return statusOfWaiting(chain, record) === 'pending_issuance'
 }
 
 /**

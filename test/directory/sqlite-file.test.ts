@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -37,6 +37,12 @@ describe('the directory in a SQLite file', () => {
     await publisher.publish(sampleBinding('app.customer.test'))
     await publisher.writeEpoch(epoch)
   }
+
+  it('is nobody’s to read but its owner’s, wherever it lies', async () => {
+    await fill(await openPublisher(), '1')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)
+  })
 
   it('may be opened by an edge before it exists, which makes no file and heals', async () => {
     const edge = await openEdge()

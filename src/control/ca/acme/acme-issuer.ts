@@ -63,7 +63,7 @@ export interface AcmeIssuerOptions {
 }
 
 export function createAcmeIssuer(options: AcmeIssuerOptions): AcmeIssuer {
-  const { title } = describeCa(options.directoryUrl)
+  const { title } = describeCa(options.directoryUrl, options)
   const { account, email, externalAccount, roots = [], timeoutMs = 10_000 } = options
   const ofAccount = { title, account, email, externalAccount }
   return new AcmeCa(options, new AcmeClient({ ...options, ...ofAccount, roots, timeoutMs }))
@@ -90,7 +90,7 @@ class AcmeCa implements AcmeIssuer {
   readonly #ready = new LRUCache<string, string>({ max: MAX_REMEMBERED })
 
   constructor(options: AcmeIssuerOptions, client: AcmeClient) {
-    const { title, apiName, reusesProofs } = describeCa(options.directoryUrl)
+    const { title, apiName, reusesProofs } = describeCa(options.directoryUrl, options)
     this.#reusesProofs = reusesProofs
     this.name = options.name ?? options.directoryUrl
     this.title = title

@@ -38,11 +38,19 @@ const KNOWN_CAS: Readonly<Record<string, KnownCa>> = {
   },
 }
 
-/** Any other goes by its host's name, and is not expected to do more than RFC 8555 says it must. */
-export function describeCa(directoryUrl: string): KnownCa {
+/**
+ * Any other goes by the name that the operator gave it, or its host's, and is not expected to do more
+ * than RFC 8555 says it must.
+ */
+export function describeCa(
+  directoryUrl: string,
+  { name }: { name?: string | undefined } = {},
+): KnownCa {
   const { host } = new URL(directoryUrl)
   const known = Object.hasOwn(KNOWN_CAS, host) ? KNOWN_CAS[host] : undefined
-  return known ?? { title: host, apiName: undefined, caaIdentities: [], reusesProofs: false }
+  return (
+    known ?? { title: name ?? host, apiName: undefined, caaIdentities: [], reusesProofs: false }
+  )
 }
 
 /** Names that CAA records give the CA: what its directory says; what is known, where it says nothing. */
