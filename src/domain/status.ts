@@ -1,7 +1,7 @@
+import { DEPLOYMENT_DEADLINE_MS } from './advance-issuance.ts'
 import { expiryWarningAt } from './certificate.ts'
 import type { CustomHostname, Removal } from './custom-hostname.ts'
 import type { Issuance } from './issuance.ts'
-import { DEPLOYMENT_DEADLINE_MS } from './advance-issuance.ts'
 import type { ManagedChain } from './managed-chain.ts'
 
 /** The hostname's outward status (spec section 2.1); only those that Custos ever says. */
