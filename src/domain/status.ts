@@ -1,7 +1,7 @@
+import { DEPLOYMENT_DEADLINE_MS } from './advance-issuance.ts'
 import { expiryWarningAt } from './certificate.ts'
 import type { CustomHostname, Removal } from './custom-hostname.ts'
 import type { Issuance } from './issuance.ts'
-import { DEPLOYMENT_DEADLINE_MS } from './advance-issuance.ts'
 import type { ManagedChain } from './managed-chain.ts'
 
 /** The hostname's outward status (spec section 2.1); only those that Custos ever says. */
@@ -101,6 +101,7 @@ function chainStatus(chain: ManagedChain, record: CustomHostname, now: number): 
 /** Its order takes the sibling's proof for its own, unless a look has said otherwise: nobody goes back. */
 function isProvedBySibling(chain: ManagedChain, record: CustomHostname): boolean {
   const { issuance } = chain
+  if (chain.isOutdated) return false
   if (issuance.state !== 'ordered' && issuance.state !== 'validating') return false
   if (issuance.order.provedAlone || issuance.problem !== undefined) return false
   return statusOfWaiting(chain, record) === 'pending_issuance'

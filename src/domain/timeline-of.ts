@@ -1,5 +1,5 @@
-import type { CustomHostname, SslConfig } from './custom-hostname.ts'
 import type { KeyAlgorithm } from './certificate.ts'
+import type { CustomHostname, SslConfig } from './custom-hostname.ts'
 import { newIssuance, orderOf, type Issuance } from './issuance.ts'
 import type { ManagedChain } from './managed-chain.ts'
 import { hostnameStatus } from './status.ts'

@@ -1,6 +1,6 @@
+import { DEPLOYMENT_DEADLINE_MS } from './advance-issuance.ts'
 import { KEY_ALGORITHMS, type Certificate } from './certificate.ts'
 import { chainOf, newChains, type CustomHostname } from './custom-hostname.ts'
-import { DEPLOYMENT_DEADLINE_MS } from './advance-issuance.ts'
 import { withNewIssuance, type ManagedChain } from './managed-chain.ts'
 
 export interface UploadOptions {

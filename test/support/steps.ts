@@ -3,7 +3,6 @@ import { createIssuers } from '#control/ca/issuers.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { takeStep } from '#control/lifecycle/issuance-steps.ts'
 import { createOutages } from '#control/lifecycle/outages.ts'
-import { unpaced } from '#control/lifecycle/renewal-pace.ts'
 import type { StepDependencies, StepOutcome } from '#control/lifecycle/step.ts'
 import { createKeyMaker } from '#control/ca/leaf-key-maker.ts'
 import { chainOf, type CustomHostname } from '#domain/custom-hostname.ts'
@@ -16,6 +15,7 @@ import { createSealer } from '#lib/sealing.ts'
 import { fakeClock, type FakeClock } from './fake-clock.ts'
 import { aHostname, NOON } from './records.ts'
 import { UNLIMITED } from './unlimited-budget.ts'
+import { unpaced } from './unpaced.ts'
 
 /** A customer who has done everything right, unless changed. */
 export function aCustomer(changes: Partial<Inspector> = {}): Inspector {

@@ -1,3 +1,4 @@
+import { advance } from '#domain/advance-issuance.ts'
 import {
   newChains,
   withNextSerial,
@@ -5,7 +6,6 @@ import {
   type JsonObject,
   type SslConfig,
 } from '#domain/custom-hostname.ts'
-import { advance } from '#domain/advance-issuance.ts'
 import { withNewIssuance, type ManagedChain } from '#domain/managed-chain.ts'
 import { advanceOwnership } from '#domain/ownership.ts'
 import { managedChains, uploadedChains, withUploaded } from '#domain/uploaded-chains.ts'

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 import { foldName } from '#domain/hostname.ts'
-import type { HostnameFilter } from '#store/store.ts'
 import type { Page } from '#store/page.ts'
+import type { HostnameFilter } from '#store/store.ts'
 
 import { ApiError } from './api-error.ts'
 import { HOSTNAME_STATUSES, SSL_STATUSES } from './custom-hostname-schema.ts'

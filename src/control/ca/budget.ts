@@ -12,7 +12,7 @@ export interface Budget {
   take(request: PlannedOrder): Promise<Grant>
   /**
    * An order that was granted is over and the CA cannot have signed anything for it: CAs count the
-   * certificates that they issue. To be said once: where from is in lifecycle/dropped-orders.ts.
+   * certificates that they issue. To be called once for an order; lifecycle/dropped-orders.ts sees to it.
    */
   giveBack(order: TakenOrder): Promise<void>
   /** Whether one more failed validation of the name would be allowed; asked before the CA looks. */
@@ -68,7 +68,7 @@ export type Grant =
   | { granted: true }
   | {
       granted: false
-      /** Whose turn it will be by what is known now. */
+      /** When its turn will be, by what is known now. */
       until: number
       /** When to ask again: at `until`, or earlier where that is far and much may change. */
       askAgainAt: number
@@ -77,5 +77,5 @@ export type Grant =
       sentence: string
     }
 
-/** Ours are the shares of a zone, which keep no limit but leave something to others. */
+/** Those of a zone are shares of our own: no CA has such limits, they leave something to other zones. */
 export type LimitName = CaLimit | 'retry_after' | 'zone_orders' | 'zone_first_orders'

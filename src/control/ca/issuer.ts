@@ -1,5 +1,5 @@
-import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
 import type { CertificateAuthorityName } from '#domain/certificate-authority.ts'
+import type { Chain, KeyAlgorithm } from '#domain/certificate.ts'
 import type { Hostname } from '#domain/hostname.ts'
 import type { RenewalInfo } from '#domain/issuance.ts'
 import type { Order, OrderChallenge } from '#domain/order.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '#lib/clock.ts'
 import type { Metrics } from '#lib/metrics.ts'
-import type { Store } from '#store/store.ts'
 import type { Bucket, BudgetRequest } from '#store/budget.ts'
+import type { Store } from '#store/store.ts'
 
 export interface LedgerMetricsOptions {
   metrics: Metrics

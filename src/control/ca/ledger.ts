@@ -187,7 +187,7 @@ function lineOf(bucket: Bucket, { zoneId, isReady, priority }: Asking): string {
   return [ca, 'orders', zoneId, priority, String(isReady)].join('\n')
 }
 
-/** What the first way says, until the earliest at which one is open; what is in the way of all goes before. */
+/** What refuses the first way, until the earliest instant at which any is open; a limit that stands in all of them goes before. */
 function sooner(one: Refused, next: Refused | undefined): Refused | undefined {
   if (!next || !isOfOrders(next.refusedBy)) return next
   return { ...one, until: Math.min(one.until, next.until) }

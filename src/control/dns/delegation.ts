@@ -100,7 +100,7 @@ export function createDelegationCache(options: DelegationCacheOptions): Delegati
     const entry = kept.get(apex)
     if (entry === undefined) return undefined
     const ageMs = clock.now() - entry.at
-    // Less than nothing: the clock was set back, and nobody knows how old it is.
+    // Negative: the clock was set back, and nobody knows how old it is.
     const isGood = ageMs >= 0 && ageMs < Math.min(entry.delegation.ttl * 1_000, maxAgeMs)
     return isGood ? entry.delegation : undefined
   }

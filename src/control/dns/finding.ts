@@ -23,7 +23,7 @@ export interface Failed {
 }
 
 export const SERVFAIL: Failed = { kind: 'failed', outcome: 'servfail' }
-export const TIMEOUT: Failed = { kind: 'failed', outcome: 'timeout', silence: 'timeout' }
+const TIMEOUT: Failed = { kind: 'failed', outcome: 'timeout', silence: 'timeout' }
 
 /**
  * None of the servers that we are set up to ask is there. Silence alone does not show it: a recursive
@@ -37,7 +37,7 @@ export function isUnheard(finding: Finding, { isBlocked }: { isBlocked: boolean 
 /** There was nobody to ask. */
 export const UNREACHABLE: Failed = { ...SERVFAIL, silence: 'unreachable' }
 
-/** It is ours whom nobody answers. */
+/** Nobody whom we are set up to ask answers: nothing was heard of the name at all. */
 export const UNHEARD: Failed = { kind: 'failed', outcome: 'unheard', silence: 'unreachable' }
 
 /** What several failures come to: a useless reply says more than silence. */

@@ -39,7 +39,7 @@ export type DnsFailure =
   | 'nodata'
   | UselessOutcome
 
-/** Nothing is known of the name then. */
+/** Outcomes after which nothing is known of the name. */
 export type UselessOutcome =
   /** The servers gave no usable answer: SERVFAIL, REFUSED, bogus signatures, nobody listening. */
   | 'servfail'

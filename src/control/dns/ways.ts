@@ -35,7 +35,7 @@ export interface WaysOptions {
   servers: readonly string[]
   /** `ip:port` or `[ip]:port` of root servers: where given, look-ups begin there. @default none */
   roots?: readonly string[]
-  /** Which addresses of others' hostnames and name servers may be asked; the ones above always are. */
+  /** Which addresses of others' hostnames and name servers may be asked; `servers` and `roots` always may. */
   addressRule: AddressRule
   clock: Clock
   random: Random
@@ -87,7 +87,7 @@ function fromRoots(options: WaysOptions): Omit<Ways, 'checkDnssec'> {
   }
 }
 
-/** It was left to the roots themselves, and they said nothing. */
+/** The roots are all that was left to ask, and they said nothing. */
 function asUnheard({ zone, servers }: Survey): Survey {
   return {
     zone,

@@ -4,9 +4,9 @@ import {
   type ChangeId,
   type DirectoryPublisher,
 } from '#directory/directory.ts'
+import { advance } from '#domain/advance-issuance.ts'
 import type { Certificate } from '#domain/certificate.ts'
 import type { CustomHostname } from '#domain/custom-hostname.ts'
-import { advance } from '#domain/advance-issuance.ts'
 import { Alarm } from '#lib/alarm.ts'
 import type { Clock } from '#lib/clock.ts'
 import type { Logger } from '#lib/log.ts'

@@ -187,7 +187,7 @@ function siblingOrderOf({ record, chain }: Pick<Step, 'record' | 'chain'>): {
     : {}
 }
 
-/** What no proof of ownership shows is looked for where orders are kept for names that are ready. */
+/** Where what is left is kept for names that are ready, a DCV delegation shows too that this one is. */
 async function take(
   order: Omit<PlannedOrder, 'isReady'>,
   step: Step,

@@ -2,8 +2,8 @@ import { expiryWarningAt, renewalDueAt } from '#domain/certificate.ts'
 import type { RenewalInfo } from '#domain/issuance.ts'
 import type { CertificateRef } from '#domain/managed-chain.ts'
 import type { Clock } from '#lib/clock.ts'
-import type { HostnameStore } from '#store/store.ts'
 import type { BudgetStore } from '#store/budget.ts'
+import type { HostnameStore } from '#store/store.ts'
 
 /**
  * Lets renewals go one after the other, a little quicker than they come due over a whole cycle. What
@@ -93,9 +93,4 @@ function remember(
     known = { value: await count(), at: now }
     return known.value
   }
-}
-
-/** For tests of something else: everybody's turn is now. */
-export function unpaced(clock: Pick<Clock, 'now'>): RenewalPace {
-  return { takeTurn: async () => clock.now() }
 }

@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache'
 
 import { expiryWarningAt } from '#domain/certificate.ts'
 import { dueAt, isLookedAtAgain, type CustomHostname } from '#domain/custom-hostname.ts'
-import { earliestWriteOf } from '#domain/misdated.ts'
 import { parseHostname, type Hostname } from '#domain/hostname.ts'
+import { earliestWriteOf } from '#domain/misdated.ts'
 import { hostnameStatus, removalOverdueAt, sslStatus, type SslStatus } from '#domain/status.ts'
 import { deepFreeze } from '#lib/deep-freeze.ts'
 

@@ -2,8 +2,8 @@ import { sql, type Kysely, type RawBuilder, type SelectQueryBuilder } from 'kyse
 
 import type { SslStatus } from '#domain/status.ts'
 
-import type { HostnameFilter } from '../store.ts'
 import type { Page } from '../page.ts'
+import type { HostnameFilter } from '../store.ts'
 import { RECORD_COLUMNS, type CustomHostnameRow } from './custom-hostname-row.ts'
 import { limitsOf } from './page.ts'
 import type { Schema } from './schema.ts'

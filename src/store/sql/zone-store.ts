@@ -4,8 +4,8 @@ import { sql, type Kysely } from 'kysely'
 
 import type { Zone } from '#domain/zone.ts'
 
-import { StoreError, type ZoneStore } from '../store.ts'
 import type { Page, PageOf } from '../page.ts'
+import { StoreError, type ZoneStore } from '../store.ts'
 import { UNPUBLISHED } from './custom-hostname-row.ts'
 import { limitsOf } from './page.ts'
 import type { Schema } from './schema.ts'
