@@ -5,9 +5,9 @@ import type { Order } from '#domain/order.ts'
 
 import { IssuerError, type Issuer } from '../ca/issuer.ts'
 import { afterIssuerError } from './issuer-failure.ts'
-import { hasAlternative, openOrder } from './order-step.ts'
+import { hasAlternative } from './order-step.ts'
 import { confirm, prove } from './prove-step.ts'
-import { firstCheckAt, renew } from './renew-step.ts'
+import { firstCheckAt, openOrderInTurn, renew } from './renew-step.ts'
 import { orderDelayMs } from './retry-delays.ts'
 import { awaitProof, isUnprovedRival } from './rival-orders.ts'
 import { event, namesOf, type Step, type StepDependencies, type StepOutcome } from './step.ts'
@@ -25,7 +25,7 @@ export async function takeStep(
   try {
     switch (issuance.state) {
       case 'scheduled':
-        return await openOrder(step, deps)
+        return await openOrderInTurn(issuance, step, deps)
       case 'issued':
         return await renew(issuance, step, deps)
       case 'ordered':

@@ -1,8 +1,9 @@
-import { renewalWithin } from '#domain/certificate.ts'
+import { renewalWithin, type Certificate } from '#domain/certificate.ts'
 import type { IssuanceEvent, StateOf } from '#domain/issuance.ts'
 
-import { IssuerError, type RenewalAnswer } from '../ca/issuer.ts'
+import { IssuerError, type Issuer, type RenewalAnswer } from '../ca/issuer.ts'
 import { openOrder } from './order-step.ts'
+import { wantsHurry } from './renewal-pace.ts'
 import { event, type Step, type StepDependencies, type StepOutcome } from './step.ts'
 
 /** How often a CA is asked when to renew, where it does not say: twice a day or more (RFC 9773). */
@@ -24,7 +25,32 @@ export async function renew(
   const turn = await takeTurn(issuance, step, deps)
   // Not by the time of before: a turn that was given meanwhile would lie ahead of it.
   if (turn <= clock.now()) return openOrder(step, deps)
-  return event({ type: 'deferred', retryAt: turn, turn })
+  const certificate = await deps.findCertificate(issuance.certificateId)
+  const checkAt = issuerOf(certificate, deps)?.hasRenewalInfo
+    ? clock.now() + CHECK_EVERY_MS
+    : Infinity
+  return event({ type: 'deferred', retryAt: Math.min(turn, checkAt), turn })
+}
+
+/**
+ * Opens an order in its turn. The CA is asked while a renewal waits for that too: it may have to revoke
+ * the certificate meanwhile (RFC 9773 section 4.1), and then nobody waits.
+ */
+export async function openOrderInTurn(
+  issuance: StateOf<'scheduled'>,
+  step: Step,
+  deps: StepDependencies,
+): Promise<StepOutcome> {
+  const { chain } = step
+  const now = deps.clock.now()
+  const { turn = now } = issuance
+  if (turn <= now || !chain.certificate || chain.isOutdated) return openOrder(step, deps)
+  const asked = await askCa(chain.certificate.id, step, deps)
+  if (wantsHurry(chain.certificate, asked?.answer)) {
+    // Before all who wait for a CA that was away, too.
+    return event({ type: 'deferred', retryAt: now, turn: chain.certificate.notBefore })
+  }
+  return event({ type: 'deferred', retryAt: Math.min(turn, asked?.checkAt ?? turn), turn })
 }
 
 async function takeTurn(
@@ -37,22 +63,41 @@ async function takeTurn(
 
 async function askWhen(
   issuance: StateOf<'issued'>,
-  { chain, signal }: Step,
-  { issuers, findCertificate, clock, random }: StepDependencies,
+  step: Step,
+  deps: StepDependencies,
 ): Promise<IssuanceEvent> {
   const { certificateId, renewAt } = issuance
-  const certificate = await findCertificate(certificateId)
-  const issuer = certificate?.ca === undefined ? undefined : issuers.find(certificate.ca)
-  if (!certificate || !issuer) return { type: 'renewal-info', renewAt, checkAt: renewAt }
-  const answer = await issuer.findRenewalInfo(certificate.chain, signal).catch(ignoreIssuerError)
-  const now = clock.now()
-  const checkAt = now + (answer?.retryAfterMs ?? CHECK_EVERY_MS)
-  if (!answer || !chain.certificate) return { type: 'renewal-info', renewAt, checkAt }
+  const { certificate } = step.chain
+  const asked = await askCa(certificateId, step, deps)
+  if (!asked) return { type: 'renewal-info', renewAt, checkAt: renewAt }
+  const { answer, checkAt } = asked
+  if (!answer || !certificate) return { type: 'renewal-info', renewAt, checkAt }
   const { retryAfterMs: _, ...renewalInfo } = answer
   const isKnown = isSameWindow(issuance.renewalInfo?.window, answer.window)
-  const drawn = renewalWithin(answer.window, chain.certificate, random.fraction())
+  const drawn = renewalWithin(answer.window, certificate, deps.random.fraction())
   // Drawn once a window: drawing again and again would make early instants likelier.
   return { type: 'renewal-info', renewAt: isKnown ? renewAt : drawn, checkAt, renewalInfo }
+}
+
+/** What the CA that signed it says of when to renew it, and when to ask again; undefined: nobody is to be asked. */
+async function askCa(
+  certificateId: string,
+  { signal }: Step,
+  deps: StepDependencies,
+): Promise<{ answer: RenewalAnswer | undefined; checkAt: number } | undefined> {
+  const certificate = await deps.findCertificate(certificateId)
+  const issuer = issuerOf(certificate, deps)
+  if (!certificate || !issuer) return undefined
+  const answer = await issuer.findRenewalInfo(certificate.chain, signal).catch(ignoreIssuerError)
+  return { answer, checkAt: deps.clock.now() + (answer?.retryAfterMs ?? CHECK_EVERY_MS) }
+}
+
+/** The CA that signed it, while it is in use. */
+function issuerOf(
+  certificate: Certificate | undefined,
+  { issuers }: Pick<StepDependencies, 'issuers'>,
+): Issuer | undefined {
+  return certificate?.ca === undefined ? undefined : issuers.find(certificate.ca)
 }
 
 /** A CA that cannot say it now changes nothing: renewal is due when it was. */

@@ -110,6 +110,28 @@ describe('when to renew', () => {
     expect(await steps.advance(waiting, served)).toMatchObject({ state: 'ordered' })
   })
 
+  it('is asked for while it waits its turn, which is over where the CA has to revoke', async () => {
+    const turn = NOON + DAY
+    let start = NOON + 70 * DAY
+    const window = () => ({ start, end: start + DAY })
+    const issuer = saying(() => ({ window: window(), retryAfterMs: 5 * HOUR }))
+    const steps = stepsWith([issuer, fakeIssuer('two')], {
+      pace: { takeTurn: async () => turn },
+      findCertificate: async () => certificate,
+    })
+    const { clock } = steps
+    const first = await steps.advance({ ...issued, renewAt: NOON }, served)
+    expect(first).toEqual({ state: 'scheduled', nextAt: NOON + 6 * HOUR, turn, failures: 0 })
+    clock.jump(NOON + 6 * HOUR)
+    const second = await steps.advance(first, served)
+    expect(second).toEqual({ ...first, nextAt: NOON + 11 * HOUR })
+    start = NOON - 2 * DAY
+    clock.jump(NOON + 11 * HOUR)
+    const hurried = await steps.advance(second, served)
+    expect(hurried).toMatchObject({ nextAt: NOON + 11 * HOUR, turn: certificate.notBefore })
+    expect(await steps.advance(hurried, served)).toMatchObject({ state: 'ordered' })
+  })
+
   it('comes, and then another CA that did not make the chain is not told what it replaces', async () => {
     const two = fakeIssuer('two', { hasRenewalInfo: true })
     const steps = stepsAt(two)
