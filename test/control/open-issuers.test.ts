@@ -43,11 +43,19 @@ describe('the CAs that are set up', () => {
     await using opened = await open(casOf(ACME, LOCAL), { dataDir: dir.path })
     const wish = { certificateAuthority: undefined }
     expect(opened.issuers.listCandidates(wish)).toMatchObject([
-      { name: 'backup', title: 'ca.example', apiName: 'google' },
+      { name: 'backup', title: 'backup', apiName: 'google' },
       { name: 'local' },
     ])
     expect(opened.names).toEqual(['backup', 'local'])
     expect(readFileSync(join(dir.path, ROOTS_FILE), 'utf8')).toContain('BEGIN CERTIFICATE')
+  })
+
+  it('go by the host of their directory where they have no name', async () => {
+    using dir = tempDir()
+    const nameless = '{ kind: acme, directoryUrl: "https://ca.example/dir" }'
+    await using opened = await open(casOf(nameless), { dataDir: dir.path })
+    const [one] = opened.issuers.listCandidates({ certificateAuthority: undefined })
+    expect(one).toMatchObject({ name: 'https://ca.example/dir', title: 'ca.example' })
   })
 
   it('have the limits of their directory, whatever they are called', async () => {

@@ -48,9 +48,8 @@ export function describeCa(
 ): KnownCa {
   const { host } = new URL(directoryUrl)
   const known = Object.hasOwn(KNOWN_CAS, host) ? KNOWN_CAS[host] : undefined
-  return (
-    known ?? { title: name ?? host, apiName: undefined, caaIdentities: [], reusesProofs: false }
-  )
+  const title = name === undefined || name === directoryUrl ? host : name
+  return known ?? { title, apiName: undefined, caaIdentities: [], reusesProofs: false }
 }
 
 /** Names that CAA records give the CA: what its directory says; what is known, where it says nothing. */
