@@ -111,7 +111,7 @@ function defer(issuance: Issuance, event: EventOf<'deferred'>): Issuance {
   const place = { ...(turn !== undefined && { turn }), ...(afterSibling && { afterSibling }) }
   switch (issuance.state) {
     case 'scheduled': {
-      const { awaitsProof: _, ...rest } = issuance
+      const { awaitsProof: _, afterSibling: _sibling, ...rest } = issuance
       return { ...rest, ...known, ...place }
     }
     case 'ordered': {
