@@ -26,7 +26,7 @@ export async function renew(
   // Not by the time of before: a turn that was given meanwhile would lie ahead of it.
   if (turn <= clock.now()) return openOrder(step, deps)
   const certificate = await deps.findCertificate(issuance.certificateId)
-  const checkAt = issuerOf(certificate, deps)?.hasRenewalInfo
+  const checkAt = signerOf(certificate, deps)?.hasRenewalInfo
     ? clock.now() + CHECK_EVERY_MS
     : Infinity
   return event({ type: 'deferred', retryAt: Math.min(turn, checkAt), turn })
@@ -86,14 +86,14 @@ async function askCa(
   deps: StepDependencies,
 ): Promise<{ answer: RenewalAnswer | undefined; checkAt: number } | undefined> {
   const certificate = await deps.findCertificate(certificateId)
-  const issuer = issuerOf(certificate, deps)
+  const issuer = signerOf(certificate, deps)
   if (!certificate || !issuer) return undefined
   const answer = await issuer.findRenewalInfo(certificate.chain, signal).catch(ignoreIssuerError)
   return { answer, checkAt: deps.clock.now() + (answer?.retryAfterMs ?? CHECK_EVERY_MS) }
 }
 
 /** The CA that signed it, while it is in use. */
-function issuerOf(
+function signerOf(
   certificate: Certificate | undefined,
   { issuers }: Pick<StepDependencies, 'issuers'>,
 ): Issuer | undefined {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { IssuerError, type Issuer } from '#control/ca/issuer.ts'
 import type { Inspector } from '#control/lifecycle/inspector.ts'
 import { DirectoryError } from '#directory/directory.ts'
+import type { OwnershipProof } from '#domain/ownership.ts'
 import { hostnameStatus } from '#domain/status.ts'
 import { OWNERSHIP_PATH, type CustomHostname } from '#domain/custom-hostname.ts'
 import { systemClock } from '#lib/clock.ts'
@@ -36,6 +37,19 @@ async function createServed(plane: ControlPlane): Promise<CustomHostname> {
   return plane.until(record.id, (one) =>
     one.chains.every((chain) => chain.issuance.state === 'issued'),
   )
+}
+
+/** Proved long ago; its last certificates are over. */
+async function createRunOut(plane: ControlPlane, by: OwnershipProof): Promise<CustomHostname> {
+  const record = aHostname({}, systemClock.now())
+  const over = { id: 'over', notBefore: 0, notAfter: systemClock.now() - 1 }
+  const runOut: CustomHostname = {
+    ...record,
+    ownership: { state: 'verified', at: 1, by, serial: 1 },
+    chains: record.chains.map((chain) => ({ ...chain, certificate: over })),
+  }
+  await plane.create(runOut)
+  return runOut
 }
 
 /** As if time had passed: both chains are due, and end at `notAfter`. */
@@ -179,13 +193,7 @@ describe('a customer who left', () => {
       inspectChallenge: async () => ({ isReady: false, problem: 'port 80 is closed' }),
     }
     await using plane = await startControlPlane({ inspector, authorizationReuseMs: 0 })
-    const record = aHostname({}, systemClock.now())
-    const over = { id: 'over', notBefore: 0, notAfter: systemClock.now() - 1 }
-    await plane.create({
-      ...record,
-      ownership: { state: 'verified', at: 1, by: 'http', serial: 1 },
-      chains: record.chains.map((chain) => ({ ...chain, certificate: over })),
-    })
+    const record = await createRunOut(plane, 'http')
     await plane.until(record.id, isWaiting)
     await plane.lifecycle.close()
     expect((await plane.store.hostnames.find(record.id))?.ownership.state).toBe('verified')
@@ -203,13 +211,7 @@ describe('a customer who left', () => {
     const inspector = customer()
     await using plane = await startControlPlane({ inspector, issuer, authorizationReuseMs: 0 })
     plane.directory.putAnswer = () => Promise.reject(new DirectoryError('unavailable', 'away'))
-    const record = aHostname({}, systemClock.now())
-    const over = { id: 'over', notBefore: 0, notAfter: systemClock.now() - 1 }
-    await plane.create({
-      ...record,
-      ownership: { state: 'verified', at: 1, by: 'cname', serial: 1 },
-      chains: record.chains.map((chain) => ({ ...chain, certificate: over })),
-    })
+    const record = await createRunOut(plane, 'cname')
     await plane.until(record.id, ({ chains }) => chains[0]?.issuance.state === 'ordered')
     await plane.lifecycle.close()
     expect(opened.filter((algorithm) => algorithm === 'ecdsa')).toHaveLength(1)
@@ -247,13 +249,7 @@ describe('a customer who left', () => {
       inspectChallenge: async () => ({ isReady: false, problem: 'port 80 is closed' }),
     }
     await using plane = await startControlPlane({ inspector, authorizationReuseMs: 0 })
-    const record = aHostname({}, systemClock.now())
-    const over = { id: 'over', notBefore: 0, notAfter: systemClock.now() - 1 }
-    await plane.create({
-      ...record,
-      ownership: { state: 'verified', at: 1, by: 'cname', serial: 1 },
-      chains: record.chains.map((chain) => ({ ...chain, certificate: over })),
-    })
+    const record = await createRunOut(plane, 'cname')
     const seen = await plane.until(record.id, isWaiting)
     expect(seen.ownership.state).toBe('verified')
   })
